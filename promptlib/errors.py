@@ -1,0 +1,29 @@
+"""Everything promptlib raises on purpose. The edges (command line, chat) turn these into one sentence."""
+
+
+class PromptlibError(Exception):
+    """Base of all promptlib errors; its text is one sentence a person can act on."""
+
+
+class LibraryError(PromptlibError):
+    """The library's database cannot be opened, read or written."""
+
+
+class NoSuchPrompt(LibraryError):
+    """No prompt has that id."""
+
+
+class IndexDamaged(PromptlibError):
+    """The vector index is damaged or does not fit the library."""
+
+
+class EmbedderError(PromptlibError):
+    """An embedding model is missing or cannot be loaded."""
+
+
+class ImportFailed(PromptlibError):
+    """A file cannot be imported at all (single bad rows are reported, not raised)."""
+
+
+class RequestError(PromptlibError):
+    """A request cannot be served as it stands: empty, or far too long."""

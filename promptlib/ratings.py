@@ -1,0 +1,57 @@
+"""Scores and eligibility in the database: reads ratings, asks `promptlib.scoring`, writes what it says.
+
+Assumes that the caller holds a write transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlite_utils import Database
+
+from promptlib import scoring
+
+_RATINGS = """
+    WITH these AS (SELECT value AS id FROM json_each(:ids)),
+    raters AS (
+        SELECT who, sum(value) AS total, count(*) AS n
+        FROM ratings JOIN prompts ON prompts.id = prompt_id
+        WHERE owner != who AND who IN (SELECT who FROM ratings WHERE prompt_id IN these)
+        GROUP BY who
+    )
+    SELECT prompt_id, value, owner = who AS own, coalesce(total, 0), coalesce(n, 0)
+    FROM ratings JOIN prompts ON prompts.id = prompt_id LEFT JOIN raters USING (who)
+    WHERE prompt_id IN these
+"""
+
+
+def touched_by(db: Database, prompt_id: int, who: str) -> list[int]:
+    """The prompts whose score may move when `who` changes a rating: theirs all, since their mean moves."""
+    sql = "SELECT prompt_id FROM ratings WHERE who = ? UNION SELECT ?"
+    return [row[0] for row in db.execute(sql, [who, prompt_id])]
+
+
+def rescore(db: Database, ids: Sequence[int]) -> None:
+    """Derive score and eligibility of these prompts anew from their priors, ratings and admins' decisions."""
+    listed = json.dumps(list(ids))
+    ratings: dict[int, list[scoring.Rating]] = defaultdict(list)
+    for prompt_id, value, own, total, count in db.execute(_RATINGS, {"ids": listed}):
+        ratings[prompt_id].append(scoring.Rating(value, bool(own), total, count))
+    rows = db.execute(
+        "SELECT id, prior, owner, promoted FROM prompts WHERE id IN (SELECT value FROM json_each(?))", [listed]
+    ).fetchall()
+    db.conn.executemany(
+        "UPDATE prompts SET score = ?, eligible = ? WHERE id = ?",
+        [
+            (
+                scoring.score(ratings[prompt_id], prior),
+                scoring.is_eligible(
+                    ratings[prompt_id], owned=bool(owner), promoted=None if promoted is None else bool(promoted)
+                ),
+                prompt_id,
+            )
+            for prompt_id, prior, owner, promoted in rows
+        ],
+    )
