@@ -17,6 +17,10 @@ class IndexDamaged(PromptlibError):
     """The vector index is damaged or does not fit the library."""
 
 
+class IndexNotSaved(PromptlibError):
+    """The vector index cannot be written to disk."""
+
+
 class EmbedderError(PromptlibError):
     """An embedding model is missing or cannot be loaded."""
 

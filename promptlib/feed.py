@@ -20,8 +20,8 @@ PAGE = 500
 class Point(NamedTuple):
     """A place in the order of changes: everything up to row `id` of revision `revision` has been seen."""
 
-    revision: int = 0
-    id: int = 0
+    revision: int
+    id: int
 
 
 class Change(NamedTuple):
@@ -32,14 +32,26 @@ class Change(NamedTuple):
     removed: bool
 
 
-def changes(library: Library, after: Point, *, page: int = PAGE) -> Iterator[Change]:
+#: Before and after every change.
+START, END = Point(0, 0), Point(2**62, 0)
+
+
+def changes(library: Library, after: Point, *, until: Point = END) -> Iterator[Change]:
     """Rows added, edited, removed or restored after a point, oldest change first, each in its latest state."""
     sql = """SELECT changed, id, text, extra, removed FROM prompts
-        WHERE (changed, id) > (?, ?) ORDER BY changed, id LIMIT ?"""
-    while rows := library.db.execute(sql, [*after, page]).fetchall():
+        WHERE (changed, id) > (?, ?) AND (changed, id) <= (?, ?) ORDER BY changed, id LIMIT ?"""
+    while rows := library.db.execute(sql, [*after, *until, PAGE]).fetchall():
         for changed, row_id, text, extra, removed in rows:
             after = Point(changed, row_id)
             yield Change(after, passage_text(text, json.loads(extra)), bool(removed))
+
+
+def ids(library: Library, *, after: Point = START, until: Point = END) -> set[int]:
+    """Rows whose latest change lies between two points: all that changed after `after`, or those there at `until`."""
+    sql = """SELECT id FROM prompts WHERE (changed, id) > (?, ?) AND (changed, id) <= (?, ?)
+        AND (removed = '' OR ?)"""
+    rows = library.db.execute(sql, [*after, *until, after != START])
+    return {row_id for (row_id,) in rows}
 
 
 def usable(
