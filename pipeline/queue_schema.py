@@ -1,0 +1,52 @@
+"""The queue's tables, built up by numbered migrations."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("pipeline.queue")
+
+
+@migrations(name="001_jobs_and_pictures")
+def _jobs_and_pictures(db: Database) -> None:
+    # AUTOINCREMENT, because pictures are named by their job's id and must not be overwritten by a later one's.
+    db.execute("""
+        CREATE TABLE jobs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            owner TEXT NOT NULL,
+            model TEXT NOT NULL,
+            prompt TEXT NOT NULL,
+            negative TEXT NOT NULL,
+            width INTEGER NOT NULL,
+            height INTEGER NOT NULL,
+            count INTEGER NOT NULL,
+            seed INTEGER NOT NULL,
+            steps INTEGER NOT NULL,
+            guidance REAL NOT NULL,
+            priority INTEGER NOT NULL,
+            turn INTEGER NOT NULL,
+            extra TEXT NOT NULL,
+            status TEXT NOT NULL DEFAULT 'queued',
+            stopping INTEGER NOT NULL DEFAULT 0,
+            worker TEXT NOT NULL DEFAULT '',
+            attempts INTEGER NOT NULL DEFAULT 0,
+            error TEXT NOT NULL DEFAULT '',
+            created TEXT NOT NULL,
+            started TEXT NOT NULL DEFAULT '',
+            finished TEXT NOT NULL DEFAULT ''
+        )
+    """)
+    # For the next job, the turn being served, and the turns of one owner.
+    db.execute("CREATE INDEX jobs_waiting ON jobs (status, priority DESC, turn, id)")
+    db.execute("CREATE INDEX jobs_served ON jobs (priority, turn) WHERE started != ''")
+    db.execute("CREATE INDEX jobs_by_owner ON jobs (owner, status)")
+    db.execute("""
+        CREATE TABLE pictures (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            job_id INTEGER NOT NULL REFERENCES jobs (id),
+            position INTEGER NOT NULL,
+            seed INTEGER NOT NULL,
+            path TEXT NOT NULL,
+            UNIQUE (job_id, position)
+        )
+    """)

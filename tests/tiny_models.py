@@ -1,0 +1,186 @@
+"""Real diffusers pipelines, tiny and untrained, saved as folders: what the backend's tests paint with.
+
+Every part is of the class the real models use (U-Net, transformer, VAE, CLIP, T5, schedulers), a few thousand
+weights each, made without a network. Shapes follow diffusers' own tests.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DiffusionPipeline,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
+    PNDMScheduler,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
+    T5TokenizerFast,
+)
+
+_WORDS = ("a", "apple", "blue", "cat", "red")
+
+
+def clip_tokenizer(folder: Path) -> CLIPTokenizer:
+    """CLIP's byte-pair encoding over single letters and no merges."""
+    folder.mkdir(parents=True, exist_ok=True)
+    letters = [chr(code) for code in range(33, 127)]
+    tokens = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({token: number for number, token in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    return CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=77)
+
+
+def t5_tokenizer() -> T5TokenizerFast:
+    words = [(f"▁{word}", -1.0) for word in _WORDS]
+    return T5TokenizerFast(vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *words], extra_ids=0)
+
+
+def _clip_config(width: int = 32) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=190,
+        hidden_size=width,
+        intermediate_size=37,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        projection_dim=width,
+        bos_token_id=188,
+        eos_token_id=189,
+        pad_token_id=189,
+        hidden_act="gelu",
+    )
+
+
+def _t5() -> T5EncoderModel:
+    return T5EncoderModel(T5Config(vocab_size=8, d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4)).eval()
+
+
+def _vae(channels: int, **more: Any) -> AutoencoderKL:
+    return AutoencoderKL(
+        block_out_channels=[32, 64],
+        down_block_types=["DownEncoderBlock2D"] * 2,
+        up_block_types=["UpDecoderBlock2D"] * 2,
+        latent_channels=channels,
+        sample_size=64,
+        **more,
+    ).eval()
+
+
+def _unet(**more: Any) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        sample_size=32,
+        in_channels=4,
+        out_channels=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        **more,
+    ).eval()
+
+
+def _sd(folder: Path) -> DiffusionPipeline:
+    return StableDiffusionPipeline(
+        unet=_unet(cross_attention_dim=32),
+        vae=_vae(4),
+        text_encoder=CLIPTextModel(_clip_config()).eval(),
+        tokenizer=clip_tokenizer(folder / "raw"),
+        scheduler=PNDMScheduler(beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def _sdxl(folder: Path) -> DiffusionPipeline:
+    return StableDiffusionXLPipeline(
+        unet=_unet(
+            cross_attention_dim=64,
+            use_linear_projection=True,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=8,
+            transformer_layers_per_block=(1, 2),
+            projection_class_embeddings_input_dim=80,  # 6 sizes of 8, and the pooled text of 32
+        ),
+        vae=_vae(4),
+        text_encoder=CLIPTextModel(_clip_config()).eval(),
+        text_encoder_2=CLIPTextModelWithProjection(_clip_config()).eval(),
+        tokenizer=clip_tokenizer(folder / "raw"),
+        tokenizer_2=clip_tokenizer(folder / "raw"),
+        scheduler=EulerDiscreteScheduler(beta_schedule="scaled_linear", timestep_spacing="leading", steps_offset=1),
+    )
+
+
+def _flux(folder: Path) -> DiffusionPipeline:
+    return FluxPipeline(
+        transformer=FluxTransformer2DModel(
+            patch_size=1,
+            in_channels=16,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=32,
+            pooled_projection_dim=32,
+            axes_dims_rope=[4, 4, 8],
+            guidance_embeds=True,
+        ).eval(),
+        vae=_vae(4, use_quant_conv=False, use_post_quant_conv=False, shift_factor=0.0609, scaling_factor=1.5035),
+        text_encoder=CLIPTextModel(_clip_config()).eval(),
+        text_encoder_2=_t5(),
+        tokenizer=clip_tokenizer(folder / "raw"),
+        tokenizer_2=t5_tokenizer(),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+    )
+
+
+def _sd3(folder: Path) -> DiffusionPipeline:
+    return StableDiffusion3Pipeline(
+        transformer=SD3Transformer2DModel(
+            sample_size=32,
+            patch_size=1,
+            in_channels=4,
+            num_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=4,
+            caption_projection_dim=32,
+            joint_attention_dim=32,
+            pooled_projection_dim=64,
+            out_channels=4,
+        ).eval(),
+        vae=_vae(4, use_quant_conv=False, use_post_quant_conv=False, shift_factor=0.0609, scaling_factor=1.5035),
+        text_encoder=CLIPTextModelWithProjection(_clip_config()).eval(),
+        text_encoder_2=CLIPTextModelWithProjection(_clip_config()).eval(),
+        text_encoder_3=_t5(),
+        tokenizer=clip_tokenizer(folder / "raw"),
+        tokenizer_2=clip_tokenizer(folder / "raw"),
+        tokenizer_3=t5_tokenizer(),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+    )
+
+
+_BUILDERS = {"sd": _sd, "sdxl": _sdxl, "flux": _flux, "sd3": _sd3}
+
+
+def build(family: str, folder: Path, **save: Any) -> Path:
+    """Save a tiny pipeline of a family into `folder`: ``sd``, ``sdxl``, ``flux`` or ``sd3``."""
+    torch.manual_seed(0)
+    _BUILDERS[family](folder.with_name(folder.name + "-raw")).save_pretrained(folder, **save)
+    return folder
