@@ -102,6 +102,10 @@ class Worker:
     def running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def stopping(self) -> bool:
+        return self._pause.is_set()
+
     def _run(self) -> None:
         queue: JobQueue | None = None
         settled = False
