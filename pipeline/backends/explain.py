@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from pipeline.errors import ModelMissing, ModelUnusable, OutOfMemory, PipelineError
 from pipeline.profiles import Profile
 
+#: How diffusers and transformers say that a component's weights are not in the folder.
+_NOT_THERE = ("no file named", "Could not find the necessary `safetensors`")
+
 
 def explain_local(profile: Profile, error: BaseException) -> PipelineError:
     """Weights are here, and could not be loaded."""
     if is_out_of_memory(error):
         return out_of_memory(profile)
-    if "safetensors" in str(error) and isinstance(error, OSError):
+    if any(words in str(error) for words in _NOT_THERE):
         return ModelUnusable(
-            f"{profile.name}: {profile.source} has no safetensors weights, and easel does not load pickled ones; "
-            "convert it, or choose another model."
+            f"{profile.name}: {profile.source} lacks safetensors weights, and easel does not load pickled ones; "
+            "fetch or convert them, or choose another model."
         )
     if profile.variant and f"variant={profile.variant}" in str(error):
         return ModelUnusable(f"{profile.name}: it has no {profile.variant} weights; drop variant from models.toml.")
