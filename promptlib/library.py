@@ -44,7 +44,7 @@ class RatingRow(NamedTuple):
 
 
 class Library:
-    """Owns the tables `prompts`, `ratings`, `prompts_words` and `library`."""
+    """Owns the tables `prompts`, `ratings`, `prompts_words`, `library` and `library_files`."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
@@ -246,6 +246,14 @@ class Library:
             ids = [row[0] for row in self.db.execute("SELECT id FROM prompts")]
             for start in range(0, len(ids), BATCH):
                 ratings.rescore(self.db, ids[start : start + BATCH])
+
+    def applied_file(self, name: str) -> str:
+        """The checksum under which a file was last applied with `set_applied_file`; empty if it never was."""
+        row = self.db.execute("SELECT checksum FROM library_files WHERE name = ?", [name]).fetchone()
+        return str(row[0]) if row else ""
+
+    def set_applied_file(self, name: str, checksum: str) -> None:
+        self.db.execute("INSERT OR REPLACE INTO library_files VALUES (?, ?)", [name, checksum])
 
     def stats(self) -> dict[str, Any]:
         """Figures for people: how many prompts there are, of what kind, and how much they are rated."""
