@@ -231,6 +231,30 @@ def test_what_waits_in_main_memory(room: float, need: float, largest: float, exp
     assert offload(room, need, largest) == expected
 
 
+@pytest.fixture(scope="session")
+def one_file(folder: Folder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_models.single_file(folder("sd"), tmp_path_factory.mktemp("single") / "finetune.safetensors")
+
+
+def test_a_single_file_paints_as_its_folder_does(folder: Folder, one_file: Path) -> None:
+    from_file = paint(backend(one_file, config=str(folder("sd"))), seeds=(5,))
+    assert np.array_equal(from_file[0], paint(backend(folder("sd")), seeds=(5,))[0])
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_damaged_single_file_is_a_clear_error(folder: Folder, one_file: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(one_file.read_bytes()[:3000])
+    with pytest.raises(ModelUnusable, match=r"cut\.safetensors cannot be loaded"):
+        paint(backend(cut, config=str(folder("sd"))))
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_single_file_whose_configuration_is_not_here(one_file: Path) -> None:
+    with pytest.raises(ModelMissing, match="not complete on this computer"):
+        paint(backend(one_file, config="someone/base"))
+
+
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty Hugging Face cache, offline."""

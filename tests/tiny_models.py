@@ -25,6 +25,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from safetensors.torch import save_file
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -187,3 +188,80 @@ def build(family: str, folder: Path, **save: Any) -> Path:
     torch.manual_seed(0)
     _BUILDERS[family](folder.with_name(folder.name + "-raw")).save_pretrained(folder, **save)
     return folder
+
+
+def _ldm_unet(key: str) -> str:
+    """A U-Net weight's name in the original Stable Diffusion layout, for two levels of one layer each."""
+    renames = [
+        ("conv_in.", "input_blocks.0.0."),
+        ("down_blocks.0.resnets.0.", "input_blocks.1.0."),
+        ("down_blocks.0.downsamplers.0.conv.", "input_blocks.2.0.op."),
+        ("down_blocks.1.resnets.0.", "input_blocks.3.0."),
+        ("down_blocks.1.attentions.0.", "input_blocks.3.1."),
+        ("mid_block.resnets.0.", "middle_block.0."),
+        ("mid_block.attentions.0.", "middle_block.1."),
+        ("mid_block.resnets.1.", "middle_block.2."),
+        ("up_blocks.0.resnets.0.", "output_blocks.0.0."),
+        ("up_blocks.0.attentions.0.", "output_blocks.0.1."),
+        ("up_blocks.0.resnets.1.", "output_blocks.1.0."),
+        ("up_blocks.0.attentions.1.", "output_blocks.1.1."),
+        ("up_blocks.0.upsamplers.0.conv.", "output_blocks.1.2.conv."),
+        ("up_blocks.1.resnets.0.", "output_blocks.2.0."),
+        ("up_blocks.1.resnets.1.", "output_blocks.3.0."),
+        ("conv_norm_out.", "out.0."),
+        ("conv_out.", "out.2."),
+        ("time_embedding.linear_1.", "time_embed.0."),
+        ("time_embedding.linear_2.", "time_embed.2."),
+    ]
+    old, new = next(pair for pair in renames if key.startswith(pair[0]))
+    rest = key.removeprefix(old)
+    for part, original in {
+        "norm1.": "in_layers.0.",
+        "conv1.": "in_layers.2.",
+        "time_emb_proj.": "emb_layers.1.",
+        "norm2.": "out_layers.0.",
+        "conv2.": "out_layers.3.",
+        "conv_shortcut.": "skip_connection.",
+    }.items():
+        if rest.startswith(part):
+            rest = original + rest.removeprefix(part)
+    return f"model.diffusion_model.{new}{rest}"
+
+
+def _ldm_vae(key: str) -> str:
+    """A VAE weight's name in the original layout, whose decoder counts its levels from the other end."""
+    for old, new in [
+        ("mid_block.resnets.0", "mid.block_1"),
+        ("mid_block.resnets.1", "mid.block_2"),
+        ("mid_block.attentions.0.group_norm", "mid.attn_1.norm"),
+        ("mid_block.attentions.0.to_q", "mid.attn_1.q"),
+        ("mid_block.attentions.0.to_k", "mid.attn_1.k"),
+        ("mid_block.attentions.0.to_v", "mid.attn_1.v"),
+        ("mid_block.attentions.0.to_out.0", "mid.attn_1.proj_out"),
+        ("down_blocks.0.", "down.0."),
+        ("down_blocks.1.", "down.1."),
+        ("up_blocks.0.", "up.1."),
+        ("up_blocks.1.", "up.0."),
+        (".resnets.", ".block."),
+        ("downsamplers.0.", "downsample."),
+        ("upsamplers.0.", "upsample."),
+        ("conv_shortcut", "nin_shortcut"),
+        ("conv_norm_out", "norm_out"),
+    ]:
+        key = key.replace(old, new)
+    return f"first_stage_model.{key}"
+
+
+def single_file(folder: Path, target: Path) -> Path:
+    """A tiny ``sd`` folder as one checkpoint in the original layout, as finetunes are shared."""
+    pipe = StableDiffusionPipeline.from_pretrained(folder)
+    weights = {_ldm_unet(key): value for key, value in pipe.unet.state_dict().items()}
+    for key, value in pipe.vae.state_dict().items():
+        name = _ldm_vae(key)
+        is_projection = ".attn_1." in name and value.ndim == 2
+        weights[name] = value[:, :, None, None] if is_projection else value
+    text = {
+        f"cond_stage_model.transformer.text_model.{key}": value for key, value in pipe.text_encoder.state_dict().items()
+    }
+    save_file({key: value.contiguous() for key, value in (weights | text).items()}, target)
+    return target

@@ -23,9 +23,6 @@ from pipeline.profiles import Profile
 if TYPE_CHECKING:
     import torch
 
-#: What loading raises on missing, damaged or unsuitable weights, from diffusers, transformers, safetensors and torch.
-_LOAD_ERRORS = (OSError, ValueError, RuntimeError, ImportError, AttributeError, KeyError, TypeError, MemoryError)
-
 
 class DiffusersBackend(Backend):
     """A diffusers pipeline, on the best device there is.
@@ -78,13 +75,14 @@ class DiffusersBackend(Backend):
 
         stage("loading")
         profile = self.profile
-        local = Path(profile.source).is_absolute()
-        if local:
+        if Path(profile.source).is_absolute():
             _check_local(profile)
         try:
             return _open(profile, dtype, local_files_only=True)
-        except _LOAD_ERRORS as error:
-            if is_out_of_memory(error) or (local and not profile.config):
+        # Five libraries raise what they like here, some of it straight from Exception.
+        except Exception as error:
+            all_here = Path(profile.config or profile.source).is_absolute()
+            if all_here or is_out_of_memory(error):
                 raise explain_local(profile, error) from error
             if constants.HF_HUB_OFFLINE or not self.download:
                 raise ModelMissing(
@@ -94,7 +92,7 @@ class DiffusersBackend(Backend):
         stage("downloading")
         try:
             return _open(profile, dtype, local_files_only=False)
-        except _LOAD_ERRORS as error:
+        except Exception as error:
             raise explain_download(profile, error) from error
 
     def paint_batch(self, request: PaintRequest, progress: Progress, stopped: Stopped) -> list[Image]:
