@@ -16,8 +16,8 @@ from PIL import Image
 from pipeline.backends import make_backend
 from pipeline.backends.base import Backend, PaintRequest
 from pipeline.backends.diffusers import offload
-from pipeline.errors import Cancelled, ModelMissing, ModelUnusable, OutOfMemory, PipelineError, ProfileError
-from pipeline.profiles import Profile
+from pipeline.errors import Cancelled, ModelMissing, ModelUnusable, OutOfMemory, ProfileError
+from pipeline.profiles import BUILT_IN, Profile, load_profiles
 
 pytestmark = [
     # diffusers' Euler scheduler hands a torch tensor to numpy in a way that numpy 2 will drop.
@@ -283,6 +283,10 @@ def test_a_model_downloaded_before_needs_no_network(folder: Folder, hub: Path) -
     assert np.array_equal(paint(backend("someone/tiny"))[0], paint(backend(folder("sd")))[0])
 
 
-def test_errors_are_of_one_tree() -> None:
-    for kind in (Cancelled, ModelMissing, ModelUnusable, OutOfMemory, ProfileError):
-        assert issubclass(kind, PipelineError)
+def test_the_model_that_ships_paints_by_the_same_path() -> None:
+    ours = load_profiles(BUILT_IN)["doodle"]
+    if not (Path(ours.source) / "model_index.json").exists():
+        pytest.skip("the embedded model's weights are not in data/doodle")
+    request = PaintRequest("red apple, white background", ours.width, ours.height, (1, 2), steps=2, guidance=2.5)
+    painter = make_backend(ours, device="cpu", download=False)
+    assert [image.size for image in painter.paint(request)] == [(256, 256)] * 2
