@@ -1,0 +1,113 @@
+"""The HTTP side of the tests' Bot API server: paths, the ways of passing parameters, uploads, broken connections."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from botapi import BotApi
+
+Values = dict[str, Any]
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, api: BotApi) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.api = api
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A bot that was killed leaves broken connections behind; there is nobody to tell."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def do_GET(self) -> None:
+        self._handle(b"")
+
+    def do_POST(self) -> None:
+        self._handle(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Tests look at `BotApi.calls` instead."""
+
+    def _handle(self, body: bytes) -> None:
+        api, path = self.server.api, urllib.parse.urlsplit(self.path)
+        kind, _, rest = path.path.lstrip("/").partition("bot")
+        token, _, tail = urllib.parse.unquote(rest).partition("/")
+        if token != api.token:
+            known = ":" in token
+            self._send(401 if known else 404, _error(401, "Unauthorized") if known else _error(404, "Not Found"))
+        elif kind == "file/":
+            data = api.files.get(tail.removeprefix("files/"))
+            self._send(404, _error(404, "Not Found")) if data is None else self._send(200, data)
+        else:
+            self._call(api, tail, *_values(path.query, self.headers.get("Content-Type", ""), body))
+
+    def _call(self, api: BotApi, method: str, values: Values, files: dict[str, bytes]) -> None:
+        fault = api.fault_for(method)
+        time.sleep(fault.delay)
+        if fault.cut == "before":
+            self.close_connection = True
+            return
+        code, payload = api.answer(method, values, files, fault)
+        if fault.cut == "after":
+            self.close_connection = True
+            return
+        self._send(code, json.dumps(payload).encode())
+
+    def _send(self, code: int, body: bytes) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _error(code: int, description: str) -> bytes:
+    return json.dumps({"ok": False, "error_code": code, "description": description}).encode()
+
+
+def _values(query: str, content_type: str, body: bytes) -> tuple[Values, dict[str, bytes]]:
+    """The parameters and the files of a request, whichever of the four ways they came."""
+    values: Values = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+    files: dict[str, bytes] = {}
+    if content_type.startswith("application/json"):
+        values |= json.loads(body or b"{}")
+    elif content_type.startswith("multipart/form-data"):
+        for head, data in _parts(body, content_type.partition("boundary=")[2].strip('"').encode()):
+            if "filename" in head:
+                files[head["name"]] = data
+                values.setdefault("file_name", head["filename"])
+            else:
+                values[head["name"]] = data.decode()
+    else:
+        values |= dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
+    return {key: _plain(key, value) for key, value in values.items()}, files
+
+
+def _plain(key: str, value: Any) -> Any:
+    """Lists and objects come as JSON, except in parameters that are people's words."""
+    if isinstance(value, str) and key not in ("text", "caption") and value[:1] in ("[", "{"):
+        return json.loads(value)
+    return value
+
+
+def _parts(body: bytes, boundary: bytes) -> list[tuple[dict[str, str], bytes]]:
+    parts = []
+    for chunk in body.split(b"--" + boundary)[1:-1]:
+        head, _, data = chunk.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        disposition = next(
+            line for line in head.decode().split("\r\n") if line.lower().startswith("content-disposition")
+        )
+        fields = dict(item.strip().split("=", 1) for item in disposition.split(";")[1:])
+        parts.append(({name: value.strip('"') for name, value in fields.items()}, data.removesuffix(b"\r\n")))
+    return parts
