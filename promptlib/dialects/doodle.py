@@ -1,0 +1,175 @@
+"""The dialect ``doodle``: the embedded model's closed vocabulary.
+
+A prompt reads ``red apple, 3d render, white background``. A word outside the vocabulary becomes the nearest one
+that is in it, and that is said: by the table of hypernyms first, by an embedder where one is passed in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+from promptlib import lexicon as lexicons
+from promptlib.brief import FORMAT_DOMAINS, Brief, Phrase, Word
+from promptlib.dialects.base import Dialect, Draft, Nearest
+from promptlib.errors import PromptlibError
+from promptlib.records import Tag, Target
+
+DEFAULT_STYLE, DEFAULT_BACKGROUND = "3d render", "white"
+#: Below this cosine the nearest word is too far away to stand for what was asked.
+_NEAR = 0.3
+
+
+class VocabularyError(PromptlibError):
+    """The embedded model's vocabulary cannot be read."""
+
+
+class Vocabulary:
+    """The words the model knows, found by any of their names."""
+
+    def __init__(self, data: dict[str, dict[str, dict[str, list[str]]]]) -> None:
+        self.lists = {name: list(data.get(name, {})) for name in ("subjects", "styles", "colors", "backgrounds")}
+        self.names: dict[str, dict[str, str]] = {}
+        for kind in self.lists:
+            table = self.names.setdefault(kind, {})
+            for word, synonyms in data.get(kind, {}).items():
+                table[word.lower()] = word
+                for synonym in (*synonyms.get("en", ()), *synonyms.get("zh", ())):
+                    table.setdefault(synonym.lower(), word)
+
+    def find(self, kind: str, text: str) -> str | None:
+        """The vocabulary's word for a name, also in the plural."""
+        table, lexicon = self.names[kind], lexicons.load()
+        forms = [text.lower(), lexicon.lemma(text), *lexicon.singulars(text.lower())]
+        return next((table[form] for form in forms if form in table), None)
+
+
+@cache
+def read_vocabulary(path: str) -> Vocabulary:
+    try:
+        return Vocabulary(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise VocabularyError(f"The vocabulary {path} cannot be read ({error}); install easel's data again.") from error
+
+
+class Doodle(Dialect):
+    """``<color> <subject>, <style>, <background> background``."""
+
+    id = "doodle"
+    enriched = False
+    quality_at = "nowhere"
+
+    def draft(self, brief: Brief, target: Target, nearest: Nearest | None = None) -> Draft:
+        vocabulary = read_vocabulary(target.vocabulary)
+        draft = Draft([])
+        used: set[int] = set()
+        subject = self._subject(brief, vocabulary, nearest, draft, used)
+        style = self._style(brief, vocabulary, used)
+        background = self._background(brief, vocabulary, used)
+        draft.tags += [*([subject] if subject else []), style, background]
+        for index, phrase in enumerate(brief.phrases):
+            if index not in used and phrase.text:
+                tag = self.tag([phrase])
+                draft.dropped.append((tag, "vocabulary"))
+        return draft
+
+    def render(self, tags: Sequence[Tag]) -> str:
+        return ", ".join(tag.text for tag in tags)
+
+    def _subject(
+        self, brief: Brief, vocabulary: Vocabulary, nearest: Nearest | None, draft: Draft, used: set[int]
+    ) -> Tag | None:
+        named = list(_things(brief))
+        if not named:
+            return None
+        known = [(i, word, name) for i, word in named if (name := _known(vocabulary, word))]
+        index, word, name = known[0] if known else (*named[0], "")
+        if not name:
+            name, near = _nearest(vocabulary, word, nearest)
+            draft.notes.append(("nearest", {"asked": word.source or word.text, "used": name}))
+            if not near:
+                draft.notes[-1] = ("unknown_subject", {"asked": word.source or word.text})
+                name = word.text
+        elif (i := named[0][0]) != index:
+            draft.notes.append(("only_one_subject", {"asked": named[0][1].text, "used": name}))
+            used.discard(i)
+        phrase = brief.phrases[index]
+        used.add(index)
+        color = _color(brief, phrase, vocabulary, used)
+        text = f"{color} {name}" if color and not name.startswith(color + " ") else name
+        origin = "nearest" if draft.notes and draft.notes[-1][0] == "nearest" else "translation" if word.source else "words"
+        return Tag(text, "subject", origin, phrase.source)
+
+    def _style(self, brief: Brief, vocabulary: Vocabulary, used: set[int]) -> Tag:
+        for index, phrase in enumerate(brief.phrases):
+            if phrase.slot in ("style", "medium", "artist"):
+                for text in (phrase.text, *[w.text for w in phrase.words], *[w.source for w in phrase.words]):
+                    if text and (style := vocabulary.find("styles", text)):
+                        used.add(index)
+                        return Tag(style, "style", "words", phrase.source)
+        default = DEFAULT_STYLE if DEFAULT_STYLE in vocabulary.lists["styles"] else vocabulary.lists["styles"][0]
+        return Tag(default, "style", "house")
+
+    def _background(self, brief: Brief, vocabulary: Vocabulary, used: set[int]) -> Tag:
+        for index, phrase in enumerate(brief.phrases):
+            if any(word.text == "background" for word in phrase.words):
+                for word in phrase.words:
+                    if word.text != "background" and (name := vocabulary.find("backgrounds", word.text)):
+                        used.add(index)
+                        return Tag(f"{name} background", "setting", "words", phrase.source)
+        return Tag(f"{DEFAULT_BACKGROUND} background", "setting", "house")
+
+
+def _things(brief: Brief) -> Iterable[tuple[int, Word]]:
+    """Everything named that may be the subject, the main subjects first."""
+    for slots in (("subject",), ("action", "setting", "attribute", "other")):
+        for index, phrase in enumerate(brief.phrases):
+            for word in reversed(phrase.nouns()):
+                if phrase.slot in slots and word.domain not in FORMAT_DOMAINS and word.text != "background":
+                    yield index, word
+
+
+def _known(vocabulary: Vocabulary, word: Word) -> str | None:
+    return (word.source and vocabulary.find("subjects", word.source)) or vocabulary.find("subjects", word.text)
+
+
+def _nearest(vocabulary: Vocabulary, word: Word, nearest: Nearest | None) -> tuple[str, bool]:
+    """The vocabulary's word for a thing it does not know: its hypernym, else the nearest by meaning."""
+    lexicon = lexicons.load()
+    table = lexicon.groups.get("hypernyms", {})
+    seen = {text := lexicon.lemma(word.text)}
+    for last in (text, text.split()[-1] if text else ""):
+        step = last
+        while step:
+            if found := vocabulary.find("subjects", step):
+                return found, True
+            step = table.get(step, "")
+            if step in seen:
+                break
+            seen.add(step)
+    found_near = nearest(word.text, vocabulary.lists["subjects"]) if nearest else None
+    if found_near and found_near[1] >= _NEAR:
+        return found_near[0], True
+    return word.text, False
+
+
+def _color(brief: Brief, phrase: Phrase, vocabulary: Vocabulary, used: set[int]) -> str:
+    """The subject's colour, or else one that was named for the whole picture."""
+    for word in phrase.words:
+        if word.kind == "color" and (color := _basic_color(vocabulary, word)):
+            return color
+    for index, other in enumerate(brief.phrases):
+        if other.slot == "color" and other.words[0].kind in ("color", "palette"):
+            if color := _basic_color(vocabulary, other.words[0]):
+                used.add(index)
+                return color
+    return ""
+
+
+def _basic_color(vocabulary: Vocabulary, word: Word) -> str:
+    for text in (word.source, word.text, word.text.split()[-1] if word.text else ""):
+        if text and (color := vocabulary.find("colors", text)):
+            return color
+    return ""

@@ -1,0 +1,91 @@
+"""From what a person wrote to a brief: requests, refinements of the last one, talk, and what will not be painted.
+
+Reads Chinese, English and mixtures of both with lexicons and small grammars; needs no model. Knows nothing of
+dialects, the library or pictures.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from promptlib import lexicon as lexicons
+from promptlib.brief import Brief, first_alone
+from promptlib.understanding import conversation, parameters, raw, request
+
+__all__ = ["understand"]
+
+_QUESTIONS = ("about_", "help")
+
+
+def understand(text: str, previous: Brief | None = None) -> Brief:
+    """The brief of a message; with the previous brief, a message may change that one."""
+    if infotext := raw.read_infotext(text):
+        return _safe(infotext)
+    flags = parameters.Parameters()
+    unflagged = parameters.extract_flags(text, flags)
+    if flags.raw or raw.looks_like_tags(unflagged):
+        return _safe(_with_parameters(Brief("image", text, raw=unflagged.strip()), flags))
+    message = request.prepare(text)
+    if intent := _chat_intent(message.text):
+        kind = "question" if intent.startswith(_QUESTIONS) else "chat"
+        return Brief(kind, text, message.language, intent=intent)
+    rest, found = parameters.extract(message.text)
+    parts = _without_talk(request.clauses(rest))
+    if previous is not None and previous.kind in ("image", "refine"):
+        refined = conversation.refine(previous, message, parts, found)
+        if refined is not None:
+            return _safe(_with_parameters(replace(refined, kind="refine", text=text, language=message.language), found))
+    parts = conversation.without_restart(parts)
+    reading = request.read_message(message, parts)
+    brief = Brief("image", text, message.language, phrases=first_alone(reading.phrases), avoid=_distinct(reading.avoid))
+    brief = _with_parameters(brief, found)
+    if not brief.phrases:
+        return _nothing_to_paint(brief, found)
+    return _safe(brief)
+
+
+def _chat_intent(text: str) -> str:
+    """What a message that is only talk is about; empty where it may be a request."""
+    stripped = re.sub(r"[\s。.!!??~,,…、]+$", "", text.strip()).strip()
+    found = lexicons.load().match("chat", stripped)
+    return found[0] if found else ""
+
+
+def _without_talk(parts: list[str]) -> list[str]:
+    """The clauses that are not mere greetings, thanks and praise."""
+    rest = [part for part in parts if not _chat_intent(part) or _chat_intent(part) in ("unclear", "about_prompt")]
+    return rest if rest else parts
+
+
+def _nothing_to_paint(brief: Brief, found: parameters.Parameters) -> Brief:
+    if brief.avoid or found.said():
+        return replace(brief, kind="chat", intent="nothing_to_change")
+    return replace(brief, kind="chat", intent="unclear")
+
+
+def _with_parameters(brief: Brief, found: parameters.Parameters) -> Brief:
+    """The brief with what was said about the format; what was not said stays."""
+    sized = found.width is not None
+    return replace(
+        brief,
+        aspect=found.aspect or ("" if sized else brief.aspect),
+        width=found.width if sized or found.aspect else brief.width,
+        height=found.height if sized or found.aspect else brief.height,
+        count=found.count if found.count is not None else brief.count,
+        seed=found.seed if found.seed is not None else brief.seed,
+        avoid=_distinct([*brief.avoid, *found.avoid]),
+        notes=(*brief.notes, *found.notes),
+    )
+
+
+def _distinct(items: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+def _safe(brief: Brief) -> Brief:
+    """A request for what easel does not paint becomes a refusal."""
+    said = f"{brief.text} {brief.query()}".lower()
+    patterns = lexicons.load().patterns["refused"]
+    reason = next((label for label, pattern in patterns if pattern.search(said)), "")
+    return replace(brief, kind="refused", intent=reason) if reason else brief

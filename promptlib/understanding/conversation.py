@@ -1,0 +1,179 @@
+"""Changing the last brief: what a message adds, replaces, removes, brings back, or wants more or less of.
+
+A message is taken clause by clause; data/lexicon/edits.tsv says what a clause does, this module does it. What was
+not mentioned stays. Knows no framing of requests and no chat; both are taken off before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from promptlib import lexicon as lexicons
+from promptlib.brief import Brief, Phrase, Word, first_alone
+from promptlib.understanding import degrees, editing
+from promptlib.understanding.parameters import Parameters, number
+from promptlib.understanding.request import Message, read_clause, unframed
+
+#: Things that make a picture of their own when named alone; others (a hat, snow) join the picture there is.
+_PICTURE_DOMAINS = {"animal", "person", "vehicle", "building", "fantasy", "place", "food", "plant", "object", "landmark", ""}
+_PRONOUNS = re.compile(r"\b(?:it|him|her|them|this|that|the same)\b|它|他|她|这", re.IGNORECASE)
+
+
+def without_restart(parts: list[str]) -> list[str]:
+    """The clauses without "forget it" and its like."""
+    lexicon = lexicons.load()
+    return [part for part in parts if not lexicon.match("fresh", part.strip())] or parts
+
+
+def refine(previous: Brief, message: Message, parts: list[str], found: Parameters) -> Brief | None:
+    """The previous brief changed, or None where the message starts afresh."""
+    lexicon = lexicons.load()
+    if any(lexicon.match("fresh", part) for part in parts):
+        return None
+    if not parts:
+        return previous if found.said() else None
+    brief = replace(previous, notes=())
+    for index, part in enumerate(parts):
+        start = lexicon.match("fresh_start", part)
+        if index == 0 and start and not _names_known(start[1]["new"], previous, message):
+            return None
+        changed = _clause(brief, part, message, first=index == 0)
+        if changed is None:
+            return None
+        brief = changed
+    return replace(brief, phrases=first_alone(brief.phrases))
+
+
+def _names_known(new: str, previous: Brief, message: Message) -> bool:
+    """``make two foxes`` after a fox is still that picture; ``draw it bigger`` as well."""
+    if _PRONOUNS.match(new):
+        return True
+    return bool(re.match(r"make\b", message.text.strip(), re.IGNORECASE)) and any(
+        editing.find(previous, word) is not None
+        for phrase in read_clause(unframed(new), message.quotes).phrases
+        for word in phrase.nouns()[-1:]
+    )
+
+
+def _clause(brief: Brief, part: str, message: Message, first: bool) -> Brief | None:
+    lexicon = lexicons.load()
+    part = part.strip(" .!。!")
+    if (changed := degrees.apply(brief, part)) is not None:
+        return changed
+    if found := lexicon.match("edit", part):
+        label, match = found
+        groups = {key: value for key, value in match.groupdict().items() if value}
+        if "new2" in groups:
+            groups["new"] = groups["new2"]
+        changed = _EDITS[label](brief, groups, message)
+        if changed is not None:
+            return changed
+    return _say(brief, part, message, first)
+
+
+def _say(brief: Brief, part: str, message: Message, first: bool) -> Brief | None:
+    """A clause without a verb of change: it adds what it names, avoids what it denies, or starts a new picture."""
+    stripped = unframed(part)
+    stripped = re.sub(r"^(?:as|like|in|make it|let it be|with)\s+(?=an?\s|the\s|\w)", "", stripped) if _as_style(stripped) else stripped
+    reading = read_clause(stripped, message.quotes)
+    for thing in reading.avoid:
+        brief = editing.avoid(brief, thing)
+    if first and not reading.avoid and _stands_alone(brief, reading.phrases, stripped):
+        return None
+    for group in editing.groups(reading.phrases):
+        brief = editing.merge(brief, group)
+    return brief
+
+
+def _as_style(text: str) -> bool:
+    """``as an oil painting``, ``like a children's book illustration``: a way of painting, not a thing."""
+    if not re.match(r"(?:as|like|make it|in)\s", text, re.IGNORECASE):
+        return False
+    phrases = read_clause(re.sub(r"^(?:as|like|make it|in)\s+", "", text)).phrases
+    return any(p.slot in ("style", "medium", "artist") or any(w.kind in ("style", "medium") for w in p.words) for p in phrases)
+
+
+def _stands_alone(brief: Brief, phrases: list[Phrase], text: str) -> bool:
+    """Whether a clause names a picture of its own instead of a part of the one there is."""
+    if not phrases or phrases[0].slot != "subject" or phrases[0].words[0].kind == "relation":
+        return False
+    head = phrases[0].head
+    if head is None or head.domain not in _PICTURE_DOMAINS or _PRONOUNS.search(text):
+        return False
+    if editing.find(brief, head) is not None:
+        return False
+    complete = len(phrases) > 1 or re.match(r"(?:an?|the|some|two|three|\d+)\s|[一两三]", text) is not None
+    return complete or head.domain in {"animal", "vehicle", "building", "landmark", "fantasy"}
+
+
+def _read(text: str, message: Message) -> list[Phrase]:
+    return read_clause(unframed(text), message.quotes).phrases
+
+
+def _again(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    return replace(brief, seed=None)
+
+
+def _restore(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    phrases = _read(groups["new"], message)
+    heads = [head for phrase in phrases if (head := phrase.head)]
+    if not heads or not any(editing.was_removed(brief, head) or editing.find(brief, head) is not None for head in heads):
+        return None
+    for group in editing.groups(phrases):
+        brief = editing.restore(brief, group)
+    return brief
+
+
+def _replace(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    new = _read(groups["new"], message)
+    old = [phrase for phrase in _read(groups["old"], message) if phrase.words]
+    if not new:
+        return None
+    if not old or re.fullmatch(r"it|this|that|them|him|her|它|他|她|这个?|图|画面", groups["old"].strip()):
+        return editing.substitute(brief, new)
+    return editing.exchange(brief, old[0], new)
+
+
+def _replace_main(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    if _as_style("as " + groups["new"]):
+        return _say(brief, "as " + groups["new"], message, first=False)
+    if (changed := degrees.apply(brief, groups["new"])) is not None:
+        return changed
+    new = _read(groups["new"], message)
+    return editing.substitute(brief, new) if new else None
+
+
+def _replace_background(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    new = _read(groups["new"], message)
+    return editing.exchange(brief, Phrase((Word("background", "noun", "background"),), "setting"), new) if new else None
+
+
+def _remove(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    for phrase in _read(groups["old"], message):
+        brief = editing.avoid(brief, " ".join(w.text for w in phrase.words if w.kind not in ("article", "relation", "and")))
+    return brief
+
+
+def _number(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    return editing.set_number(brief, number(groups["n"]), groups["n"])
+
+
+def _add(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    for group in editing.groups(_read(groups["new"], message)):
+        brief = editing.merge(brief, group)
+    return brief
+
+
+_EDITS: dict[str, Callable[[Brief, dict[str, str], Message], Brief | None]] = {
+    "again": _again,
+    "restore": _restore,
+    "replace": _replace,
+    "replace_main": _replace_main,
+    "replace_background": _replace_background,
+    "remove": _remove,
+    "number": _number,
+    "add": _add,
+}
+

@@ -1,0 +1,328 @@
+"""Operations on a brief's phrases: merge, remove, restore, exchange, count. Each returns a new brief.
+
+A *group* is a phrase and the joined ones that go on from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from promptlib import lexicon as lexicons
+from promptlib.brief import ATTRIBUTE_KINDS, FORMAT_DOMAINS, NOUN_KINDS, Brief, Phrase, Word
+from promptlib.understanding.words import MODIFIER_SLOTS
+
+_PLACES = {"place", "nature", "building", "landmark"}
+_EVERYBODY = {"people", "person", "human", "humans", "anyone"}
+#: Kinds of which a picture has one at a time: a new one takes the place of the old.
+_EXCLUSIVE = {"style": "style", "medium": "style", "artist": "style", "time": "time", "light": "light", "camera": "camera", "weather": "weather", "palette": "palette"}  # fmt: skip
+
+
+def groups(phrases: Sequence[Phrase]) -> list[list[Phrase]]:
+    found: list[list[Phrase]] = []
+    for phrase in phrases:
+        if phrase.joined and found:
+            found[-1].append(phrase)
+        else:
+            found.append([phrase])
+    return found
+
+
+def same(one: Word, other: Word) -> bool:
+    """Whether two nouns name the same thing, be it one or many of it."""
+    lexicon = lexicons.load()
+    first, second = lexicon.lemma(one.text), lexicon.lemma(other.text)
+    return first == second or first.split()[-1:] == second.split()[-1:] and bool(first) and one.domain == other.domain
+
+
+def find(brief: Brief, word: Word) -> int | None:
+    """The phrase that names a thing."""
+    for index, phrase in enumerate(brief.phrases):
+        if any(same(noun, word) for noun in phrase.nouns()):
+            return index
+    return None
+
+
+def main_subject(brief: Brief) -> int | None:
+    """The phrase of what the picture is about."""
+    for formats in (False, True):
+        for index, phrase in enumerate(brief.phrases):
+            head = phrase.head
+            if phrase.slot == "subject" and head and head.kind == "noun" and (formats or head.domain not in FORMAT_DOMAINS):
+                return index
+    return None
+
+
+def _end_of_group(brief: Brief, start: int) -> int:
+    end = start + 1
+    while end < len(brief.phrases) and brief.phrases[end].joined:
+        end += 1
+    return end
+
+
+def _with_phrase(brief: Brief, index: int, phrase: Phrase) -> Brief:
+    return replace(brief, phrases=(*brief.phrases[:index], phrase, *brief.phrases[index + 1 :]))
+
+
+def _insert(brief: Brief, index: int, phrases: Sequence[Phrase]) -> Brief:
+    return replace(brief, phrases=(*brief.phrases[:index], *phrases, *brief.phrases[index:]))
+
+
+def merge(brief: Brief, group: Sequence[Phrase]) -> Brief:
+    """Add a group: to the thing it names if that is there, in place of what it excludes, else at the end."""
+    first, rest = group[0], [replace(phrase, joined=True) for phrase in group[1:]]
+    brief = unavoid(brief, [word for phrase in group for word in phrase.nouns()])
+    if modifier := next((w for w in first.words if w.kind in _EXCLUSIVE), None):
+        if first.slot not in ("subject", "action", "setting") or modifier.kind in ("time", "weather"):
+            return _insert(_without_kind(brief, modifier), len(_without_kind(brief, modifier).phrases), [first, *rest])
+    head = first.head
+    if first.slot == "attribute" and head is None:
+        return describe(brief, first.words)
+    if head is not None and first.slot == "subject":
+        known = find(brief, head)
+        if known is not None:
+            brief = _with_phrase(brief, known, blend(brief.phrases[known], first.words))
+            return _insert(brief, known + 1, rest)
+        if head.domain == "background" or head.text == "background":
+            brief = _drop_background(brief)
+    if first.slot in ("action", "setting") or first.words[0].kind == "relation":
+        return _extend(brief, first, rest)
+    return _insert(brief, len(brief.phrases), [replace(first, joined=False), *rest])
+
+
+def _extend(brief: Brief, phrase: Phrase, rest: Sequence[Phrase]) -> Brief:
+    """What the main subject does or where it is, in place of where it was."""
+    head = phrase.head
+    if phrase.slot == "setting" and head is not None and head.domain in _PLACES:
+        brief = replace(brief, phrases=tuple(p for p in brief.phrases if not _is_place(p)))
+    at = main_subject(brief)
+    if at is None:
+        return _insert(brief, len(brief.phrases), [replace(phrase, joined=False), *rest])
+    return _insert(brief, _end_of_group(brief, at), [replace(phrase, joined=True), *rest])
+
+
+def _is_place(phrase: Phrase) -> bool:
+    head = phrase.head
+    return phrase.slot == "setting" and phrase.words[0].kind == "relation" and bool(head and head.domain in _PLACES)
+
+
+def _drop_background(brief: Brief) -> Brief:
+    return replace(brief, phrases=tuple(p for p in brief.phrases if not (p.head and p.head.text == "background")))
+
+
+def _without_kind(brief: Brief, word: Word) -> Brief:
+    """The brief without other words of a kind that a picture has one of."""
+    group = _EXCLUSIVE[word.kind]
+    kept: list[Phrase] = []
+    for phrase in brief.phrases:
+        words = tuple(w for w in phrase.words if _EXCLUSIVE.get(w.kind) != group or w.domain != word.domain and group == "weather")
+        if words == phrase.words:
+            kept.append(phrase)
+        elif any(w.kind in NOUN_KINDS and w.domain not in FORMAT_DOMAINS for w in words):
+            kept.append(replace(phrase, words=words))
+    return replace(brief, phrases=tuple(kept))
+
+
+def describe(brief: Brief, words: Sequence[Word]) -> Brief:
+    """Attributes for the main subject."""
+    at = main_subject(brief)
+    if at is None:
+        return _insert(brief, len(brief.phrases), [Phrase(tuple(words), "attribute")])
+    return _with_phrase(brief, at, blend(brief.phrases[at], words))
+
+
+def blend(phrase: Phrase, words: Sequence[Word]) -> Phrase:
+    """The phrase with the number and attributes of the words; a new colour takes the place of the old."""
+    lexicon = lexicons.load()
+    attributes = [w for w in words if w.kind in ATTRIBUTE_KINDS]
+    numbers = [w for w in words if w.kind == "number" and w.text]
+    opposites = {lexicon.groups.get("opposites", {}).get(w.text) for w in attributes} - {None}
+    recolored = any(w.kind == "color" for w in attributes)
+    kept = [
+        w
+        for w in phrase.words
+        if not (recolored and w.kind == "color")
+        and not (numbers and w.kind in ("number", "article"))
+        and not (w.kind in ATTRIBUTE_KINDS and lexicon.groups.get("opposites", {}).get(w.text) in opposites)
+        and w.text not in {a.text for a in attributes}
+    ]
+    kept = [w for i, w in enumerate(kept) if not (w.kind == "and" and (i == 0 or kept[i - 1].kind == "and"))]
+    heads = [w for w in words if w.kind == "noun"]
+    first = next((i for i, w in enumerate(kept) if w.kind in NOUN_KINDS), len(kept))
+    if heads and any(w.kind == "noun" for w in kept):
+        last = max(i for i, w in enumerate(kept) if w.kind == "noun")
+        if same(kept[last], heads[-1]) and (numbers or not any(w.kind == "number" for w in kept)):
+            kept[last] = replace(kept[last], text=heads[-1].text)
+    relation = next((i + 1 for i, w in enumerate(kept[:first]) if w.kind in ("relation", "and")), 0)
+    row = [*kept[:relation], *numbers, *kept[relation:first], *attributes, *kept[first:]]
+    return replace(phrase, words=tuple(row))
+
+
+def set_number(brief: Brief, count: int, written: str) -> Brief:
+    """So many of the main subject."""
+    at = main_subject(brief)
+    if at is None:
+        return brief
+    lexicon = lexicons.load()
+    phrase = brief.phrases[at]
+    words = [w for w in phrase.words if w.kind not in ("number", "article", "measure")]
+    last = max(i for i, w in enumerate(words) if w.kind == "noun")
+    text = lexicon.lemma(words[last].text)
+    words[last] = replace(words[last], text=lexicon.plural(text) if count > 1 else text)
+    lead = 1 if words[0].kind in ("relation", "and") else 0
+    names = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    text = names[count] if count < len(names) else str(count)
+    words.insert(lead, Word(text, "number", "", written if not written.isascii() else ""))
+    return _with_phrase(brief, at, replace(phrase, words=tuple(words)))
+
+
+def avoid(brief: Brief, thing: str) -> Brief:
+    """The brief without a thing: what names it is taken out, and it is to be avoided."""
+    lexicon = lexicons.load()
+    lowered = thing.lower()
+    entry = lexicon.find_english(lowered)
+    word = Word(lowered, entry.kind if entry else "noun", entry.domain if entry else "")
+    kept: list[Phrase] = []
+    removed: list[Phrase] = []
+    dropping = False
+    for phrase in brief.phrases:
+        if not phrase.joined or phrase.slot == "subject":
+            dropping = False
+        if dropping or _names(phrase, word):
+            stripped = _strip(phrase, word)
+            if stripped is not None and not dropping:
+                kept.append(stripped)
+                continue
+            dropping = dropping or phrase.slot == "subject"
+            removed.append(phrase)
+        else:
+            kept.append(phrase)
+    avoided = tuple(dict.fromkeys((*brief.avoid, thing)))
+    return replace(brief, phrases=tuple(kept), removed=(*brief.removed, *removed), avoid=avoided)
+
+
+def _names(phrase: Phrase, word: Word) -> bool:
+    if word.text in _EVERYBODY and any(w.domain == "person" for w in phrase.nouns()):
+        return True
+    if any(same(noun, word) for noun in phrase.nouns()):
+        return True
+    return any(w.text.lower() == word.text for w in phrase.words if w.kind not in NOUN_KINDS) or phrase.text == word.text
+
+
+def _strip(phrase: Phrase, word: Word) -> Phrase | None:
+    """The phrase without an unwanted attribute, or None where the phrase itself is unwanted."""
+    if word.kind in NOUN_KINDS or not phrase.nouns():
+        return None
+    words = tuple(w for w in phrase.words if w.text.lower() != word.text)
+    return replace(phrase, words=words)
+
+
+def unavoid(brief: Brief, nouns: Sequence[Word]) -> Brief:
+    """What is asked for is no longer to be avoided."""
+    kept = tuple(thing for thing in brief.avoid if not any(same(Word(thing, "noun", noun.domain), noun) for noun in nouns))
+    return replace(brief, avoid=kept)
+
+
+def was_removed(brief: Brief, word: Word) -> bool:
+    return any(same(noun, word) for phrase in brief.removed for noun in phrase.nouns()) or any(
+        same(Word(thing, "noun", word.domain), word) for thing in brief.avoid
+    )
+
+
+def restore(brief: Brief, group: Sequence[Phrase]) -> Brief:
+    """Bring back what was taken out, as it was; else keep or add it."""
+    heads = [head for phrase in group if (head := phrase.head)]
+    back = [p for p in brief.removed if any(same(noun, head) for noun in p.nouns() for head in heads)]
+    brief = unavoid(brief, heads)
+    if not back:
+        return merge(brief, group)
+    brief = replace(brief, removed=tuple(p for p in brief.removed if p not in back))
+    for phrase in back:
+        brief = merge(brief, [replace(phrase, joined=False)])
+    return brief
+
+
+def exchange(brief: Brief, old: Phrase, new: Sequence[Phrase]) -> Brief:
+    """Put the new phrases where the old thing was named."""
+    head = old.head or old.words[-1]
+    if head.text == "background":
+        return _new_background(brief, new)
+    if new[0].head is None and old.head is not None and new[0].slot == "attribute":
+        at = find(brief, old.head)
+        if at is not None:
+            return _with_phrase(brief, at, blend(brief.phrases[at], new[0].words))
+        first = next((i for i, w in enumerate(old.words) if w.kind in NOUN_KINDS), 0)
+        words = (*old.words[:first], *new[0].words, *old.words[first:])
+        return _insert(brief, len(brief.phrases), [Phrase(words, "subject")])
+    for index, phrase in enumerate(brief.phrases):
+        position = next((i for i, w in enumerate(phrase.words) if w.text.lower() == head.text.lower() or (w.kind == "noun" and head.kind == "noun" and same(w, head))), None)  # fmt: skip
+        if position is not None:
+            return _put(brief, index, position, new)
+    return substitute(brief, new)
+
+
+def _put(brief: Brief, index: int, position: int, new: Sequence[Phrase]) -> Brief:
+    """New words in place of one word of a phrase and of what described it."""
+    lexicon = lexicons.load()
+    phrase = brief.phrases[index]
+    words = tuple(w for w in new[0].words if w.kind not in ("article",))
+    if words and words[0].kind == "relation" and phrase.words[0].kind == "relation":
+        words = words[1:]
+    old = phrase.words[position]
+    start = position
+    if old.kind == "noun" and any(w.kind == "noun" for w in words):
+        while start > 0 and phrase.words[start - 1].kind in ({"noun"} | (ATTRIBUTE_KINDS if _described(words) else set())):
+            start -= 1
+    counted = [w for w in phrase.words[:start] if w.kind == "number" and w.text not in ("", "one", "1")]
+    if counted and words and words[-1].kind == "noun" and not any(w.kind == "number" for w in words):
+        words = (*words[:-1], replace(words[-1], text=lexicon.plural(words[-1].text)))
+    before = phrase.words[:start]
+    if any(w.kind == "number" and w.text for w in words):
+        before = tuple(w for w in before if w.kind not in ("number", "article"))
+    merged = replace(phrase, words=(*before, *words, *phrase.words[position + 1 :]))
+    brief = _with_phrase(brief, index, merged)
+    brief = unavoid(brief, [w for p in new for w in p.nouns()])
+    return _insert(brief, index + 1, [replace(p, joined=True) for p in new[1:]])
+
+
+def _described(words: Sequence[Word]) -> bool:
+    return any(w.kind in ATTRIBUTE_KINDS for w in words)
+
+
+def _new_background(brief: Brief, new: Sequence[Phrase]) -> Brief:
+    brief = _drop_background(brief)
+    kept = tuple(p for p in brief.phrases if not _is_place(p))
+    words = tuple(w for w in new[0].words if w.kind not in ("article", "relation") or w is not new[0].words[0])
+    if not any(w.text == "background" for w in words):
+        words = (*words, Word("background", "noun", "background"))
+    return replace(brief, phrases=(*kept, Phrase(words, "setting"), *[replace(p, joined=True) for p in new[1:]]))
+
+
+def substitute(brief: Brief, new: Sequence[Phrase]) -> Brief:
+    """Replace what in the picture is of the same sort as the new thing; the main subject if nothing is."""
+    first = new[0]
+    head = first.head
+    if first.slot in MODIFIER_SLOTS.values() and first.slot != "setting" or head is None or first.words[0].kind == "verb":
+        for group in groups(new):
+            brief = merge(brief, group)
+        return brief
+    if (known := find(brief, head)) is not None:
+        brief = _with_phrase(brief, known, blend(brief.phrases[known], first.words))
+        return _insert(brief, known + 1, [replace(p, joined=True) for p in new[1:]])
+    for phrase_index in reversed(range(len(brief.phrases))):
+        phrase = brief.phrases[phrase_index]
+        for position in reversed(range(len(phrase.words))):
+            word = phrase.words[position]
+            if word.kind == "noun" and word.domain and word.domain == head.domain:
+                return _put(brief, phrase_index, position, new)
+    if head.domain in _PLACES and any(_is_place(p) for p in brief.phrases):
+        return _extend(brief, replace(first, slot="setting", words=_located(first.words)), new[1:])
+    at = main_subject(brief)
+    if at is None:
+        return merge(brief, new)
+    words = brief.phrases[at].words
+    return _put(brief, at, max(i for i, w in enumerate(words) if w.kind in NOUN_KINDS), new)
+
+
+def _located(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    return words if words[0].kind == "relation" else (Word("in", "relation"), *words)

@@ -1,0 +1,258 @@
+"""Reading an English clause: the person's own words, cut into phrases, with the kind of each word.
+
+Words stay in the order in which they were said. Knows no conversation and no framing; those are taken off before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from promptlib import lexicon as lexicons
+from promptlib.brief import ATTRIBUTE_KINDS, FORMAT_DOMAINS, Phrase, Word
+from promptlib.understanding import chinese, segment
+from promptlib.understanding.chinese import Reading
+from promptlib.understanding.words import MODIFIER_SLOTS
+
+_TOKEN = re.compile(r"[A-Za-zÀ-ÿ0-9][A-Za-zÀ-ÿ0-9'’\-/&]*(?:\.\d+)?|[\ue000-\uf8ff]|[\u3400-\u9fff]+|&|%")
+_ARTICLES = {"a", "an", "the", "his", "her", "its", "their", "some"}
+NUMBERS = {
+    *"one two three four five six seven eight nine ten eleven twelve twenty several many dozens hundreds both".split(),
+}
+RELATIONS = {
+    *"in on at under over with of by near beside behind between through from to into onto around against inside "
+    "outside like for above below across along among amid beneath underneath atop toward towards beyond within "
+    "during before after off up down out past upon as via next front top surrounded".split(),
+}
+_SKIPPED = {
+    *"please just maybe kindly perhaps actually also too then so basically really kinda sort i you me it he she they "
+    "them him we us my your our this these those that which who whose whom there here is are was were be been being "
+    "am has have had will would can could should shall must may might do does did want wants need needs make made get "
+    "let lets let's i'd i'm it's there's that's he's she's they're something scene shows showing depicting depicts "
+    "image picture pic".split(),
+}
+_NEGATIONS = {"no", "without", "avoid", "exclude", "excluding", "minus", "lacking", "not", "never", "don't", "dont", "omit", "skip", "remove", "except", "nor", "neither"}  # fmt: skip
+_AFTER_NEGATION = {*"any a an the include have want add draw show use put like of some be with having please in".split()}
+_NOBODY = {"nobody": "people", "no-one": "people", "nothing": "objects", "anyone": "people", "anybody": "people"}
+
+
+def read(text: str, quotes: tuple[str, ...] = ()) -> Reading:
+    """The phrases of one clause."""
+    tokens = _TOKEN.findall(text)
+    reading = Reading()
+    kept: list[str] = []
+    at = 0
+    while at < len(tokens):
+        lowered = tokens[at].lower()
+        if lowered in _NEGATIONS and _negates(tokens, at):
+            at = _negation(tokens, at, reading)
+            _drop_dangling(kept)
+        elif lowered in _NOBODY:
+            reading.avoid.append(_NOBODY[lowered])
+            at += 1
+        elif lowered.endswith("-free") and len(lowered) > 5:
+            reading.avoid.append(lowered.removesuffix("-free"))
+            at += 1
+        else:
+            kept.append(tokens[at])
+            at += 1
+    reading.phrases = list(_phrases(_predicates(words(kept, quotes))))
+    return reading
+
+
+def words(tokens: list[str], quotes: tuple[str, ...] = ()) -> list[Word]:
+    """The kind of every token, the longest expressions of the lexicon first."""
+    lexicon, row, at = lexicons.load(), list[Word](), 0
+    while at < len(tokens):
+        token = tokens[at]
+        if "\ue000" <= token <= "\uf8ff":
+            row.append(Word(f'"{quotes[ord(token) - segment.QUOTE_BASE]}"', "quote"))
+            at += 1
+            continue
+        if "\u3400" <= token[0] <= "\u9fff":
+            row += _translated(token)
+            at += 1
+            continue
+        length = next(
+            (n for n in range(min(lexicon.longest, len(tokens) - at), 0, -1) if _entry(tokens[at : at + n])), 0
+        )
+        if length and (length > 1 or token.lower() not in RELATIONS):
+            entry = _entry(tokens[at : at + length])
+            assert entry is not None
+            piece = " ".join(tokens[at : at + length])
+            row.append(Word(_cased(piece, not row), entry.kind, entry.domain))
+            at += length
+        else:
+            row.append(_guess(token, not row))
+            at += 1
+    return row
+
+
+def _entry(tokens: list[str]) -> lexicons.Entry | None:
+    return lexicons.load().find_english(" ".join(tokens))
+
+
+def _cased(text: str, first: bool) -> str:
+    """Words that only begin a sentence lose their capital."""
+    return text.lower() if first and text[:1].isupper() and text[1:].islower() else text
+
+
+def _guess(token: str, first: bool) -> Word:
+    lowered = token.lower()
+    if lowered in _ARTICLES:
+        return Word(lowered, "article")
+    if lowered in NUMBERS or token.isdigit():
+        return Word(lowered, "number")
+    if lowered in RELATIONS:
+        return Word(lowered, "relation")
+    if lowered in ("and", "&", "or", "but", "while", "plus"):
+        return Word("and", "and")
+    if lowered in _SKIPPED:
+        return Word(lowered, "skipped")
+    if lowered in ("very", "extremely", "super", "slightly", "only"):
+        return Word(lowered, "adverb")
+    if re.fullmatch(r"\w{2,}ing", lowered):
+        return Word(lowered, "verb")
+    if re.fullmatch(r"\w{3,}(ed|y|ful|ous|ish|ive|less|ic|al|est|er-looking)|[\w]+-[\w]+ed|\w+-looking", lowered):
+        return Word(_cased(token, first), "adjective")
+    return Word(_cased(token, first) if lowered != token and first and len(token) > 1 else token, "noun")
+
+
+def _translated(token: str) -> list[Word]:
+    """Chinese inside English, read by the Chinese grammar."""
+    reading = chinese.read(segment.segment(token))
+    return [replace(word) for phrase in reading.phrases for word in phrase.words if word.text]
+
+
+def _negates(tokens: list[str], at: int) -> bool:
+    following = tokens[at + 1].lower() if at + 1 < len(tokens) else ""
+    if tokens[at].lower() in ("no", "not") and following in ("longer", "matter", "only", "just"):
+        return False
+    return bool(following)
+
+
+def _negation(tokens: list[str], at: int, reading: Reading) -> int:
+    """Collect what is not wanted, up to where something else begins."""
+    at += 1
+    while at < len(tokens) and tokens[at].lower() in _AFTER_NEGATION | {"want", "to", "see"}:
+        at += 1
+    thing: list[str] = []
+    while at <= len(tokens):
+        token = tokens[at].lower() if at < len(tokens) else ""
+        following = tokens[at + 1].lower() if at + 1 < len(tokens) else ""
+        conjunction = token in ("or", "and", "nor", "&")
+        starts_anew = conjunction and token != "or" and following in {*_ARTICLES, "with", "in", "on", "at", "make"}
+        if not token or conjunction or token in RELATIONS - {"of"} or token in ("but", "just", "only", "please", "while"):
+            if thing:
+                reading.avoid.append(" ".join(thing))
+            thing = []
+            if not conjunction or starts_anew:
+                break
+            if following in ("no", "any", "not", "without"):
+                at += 1
+        elif token not in _ARTICLES | {"any"}:
+            thing.append(tokens[at])
+        at += 1
+    while at < len(tokens) and tokens[at].lower() in ("but", "just", "and"):
+        at += 1
+    return at
+
+
+def _drop_dangling(kept: list[str]) -> None:
+    """``with no hat``, ``there should be no hat``: what led up to the negation goes with it."""
+    while kept and kept[-1].lower() in {"with", "and", "but", "or", "has", "have", "having", *_SKIPPED} - {"scene"}:
+        kept.pop()
+
+
+def _predicates(row: list[Word]) -> list[Word]:
+    """``the sky is red`` -> ``red sky``; other forms of be, and talk, are dropped."""
+    result: list[Word] = []
+    at = 0
+    while at < len(row):
+        word = row[at]
+        if word.kind == "skipped" and word.text in ("is", "are", "looks", "look") and result:
+            end = at + 1
+            while end < len(row) and row[end].kind in {*ATTRIBUTE_KINDS, "adverb"}:
+                end += 1
+            ends = end == len(row) or row[end].kind in ("and", "relation", "skipped")
+            if end > at + 1 and ends and result[-1].kind == "noun":
+                start = len(result) - 1
+                while start > 0 and result[start - 1].kind in {"noun", *ATTRIBUTE_KINDS}:
+                    start -= 1
+                result[start:start] = row[at + 1 : end]
+                at = end
+                continue
+        if word.kind != "skipped":
+            result.append(word)
+        at += 1
+    return result
+
+
+def _phrases(row: list[Word]) -> Iterable[Phrase]:
+    """Cut where a relation or an action begins; "portrait of X" gives the portrait and X."""
+    current: list[Word] = []
+    yielded = False
+    for index, word in enumerate(row):
+        only_modifiers = bool(current) and all(w.kind in {*MODIFIER_SLOTS, "article", *ATTRIBUTE_KINDS} for w in current)
+        if word.text.lower() == "of" and word.kind == "relation":
+            if only_modifiers and any(w.kind in MODIFIER_SLOTS for w in current):
+                yield _phrase(current, False)
+                current, yielded = [], False
+                continue
+            formats = bool(current) and any(w.domain in FORMAT_DOMAINS for w in current)
+            if formats:
+                yield _phrase(current, yielded)
+                current, yielded = [word], True
+            else:
+                current.append(word)
+            continue
+        lead = current and all(w.kind in ("relation", "and", "article") for w in current)
+        begins = word.kind in ("relation", "and") or (
+            word.kind == "verb" and not lead and _is_action(row, index) and current and current[-1].kind != "verb"
+        )
+        if begins and current and not lead:
+            yield _phrase(current, yielded)
+            current, yielded = [], True
+        if word.kind == "and" and not current and not yielded:
+            continue
+        current.append(word)
+    while current and current[-1].kind in ("relation", "and", "article"):
+        current.pop()
+    if current:
+        yield _phrase(current, yielded)
+
+
+def _is_action(row: list[Word], index: int) -> bool:
+    """A participle after its noun is an action; before one it describes it (a flying fox)."""
+    before = row[index - 1] if index else Word("", "end")
+    return before.kind in ("noun", "quote", "number")
+
+
+def _phrase(row: list[Word], joined: bool) -> Phrase:
+    words = tuple(row)
+    while words and words[0].kind == "article" and not joined:
+        words = words[1:]
+    return Phrase(words, slot_of(words), joined)
+
+
+def slot_of(words: tuple[Word, ...]) -> str:
+    """What a phrase is about, by its first telling word."""
+    kinds = [word.kind for word in words]
+    if not words:
+        return "other"
+    things = [w for w in words if w.kind == "noun"]
+    modifiers = [kind for kind in kinds if kind in MODIFIER_SLOTS]
+    if modifiers and not [w for w in things if w.domain not in ("", "background", "part") or w is words[-1]]:
+        return MODIFIER_SLOTS[modifiers[0]]
+    if kinds[0] == "verb":
+        return "action"
+    if kinds[0] == "relation" and words[0].text != "of":
+        if modifiers and len(things) < 1:
+            return MODIFIER_SLOTS[modifiers[0]]
+        return "setting"
+    if "quote" in kinds:
+        return "text"
+    if things:
+        return "subject"
+    return "attribute"

@@ -1,0 +1,96 @@
+"""What a request says about the picture's format: aspect, size, count, seed and command-line flags.
+
+Takes it out of the text, so that the rest is only what is to be painted. The phrasings stand in
+data/lexicon/parameters.tsv.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from promptlib import lexicon as lexicons
+
+_NUMBERS = {
+    **{word: n for n, word in enumerate("零一二三四五六七八九十")},
+    **{word: n for n, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())},
+    "两": 2, "俩": 2, "a": 1, "another": 1, "a couple of": 2, "couple": 2, "a few": 3, "several": 3, "几": 3, "half a dozen": 6, "dozen": 12,
+}  # fmt: skip
+#: Midjourney's flags that easel serves; every other one is named in a note.
+_SERVED_FLAGS = {"ar", "aspect", "no", "seed", "raw"}
+_FLAG = re.compile(r"(?<!\S)(?:--|—|––)([a-zA-Z]+)(?:[ =]+((?:(?!\s--|\s—).)*))?", re.DOTALL)
+
+
+@dataclass
+class Parameters:
+    """The format asked for; None and empty where nothing was said."""
+
+    aspect: str = ""
+    width: int | None = None
+    height: int | None = None
+    count: int | None = None
+    seed: int | None = None
+    raw: bool = False
+    avoid: list[str] = field(default_factory=list)
+    notes: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def said(self) -> bool:
+        """Whether anything at all was said about the format."""
+        return self != Parameters(notes=self.notes)
+
+
+def extract(text: str) -> tuple[str, Parameters]:
+    """The text without its parameters, and the parameters."""
+    found = Parameters()
+    text = extract_flags(text, found)
+    for label, pattern in lexicons.load().patterns["parameters"]:
+        text = pattern.sub(lambda match, label=label: _apply(label, match, found), text)  # type: ignore[misc]
+    return text, found
+
+
+def extract_flags(text: str, found: Parameters) -> str:
+    """Serve ``--ar 16:9`` and its like, note the flags that are not served."""
+
+    def serve(match: re.Match[str]) -> str:
+        name, value = match[1].lower(), (match[2] or "").strip()
+        rest = ""
+        if name == "no":
+            found.avoid += [item.strip() for item in re.split(r"[,,]", value) if item.strip()]
+        elif name in ("ar", "aspect") and (ratio := re.match(r"(\d+)\s*[::/x]\s*(\d+)", value)):
+            found.aspect, rest = f"{ratio[1]}:{ratio[2]}", value[ratio.end() :]
+        elif name == "seed" and (seed := re.match(r"\d+", value)):
+            found.seed, rest = int(seed[0]), value[seed.end() :]
+        elif name == "raw":
+            found.raw, rest = True, value
+        else:
+            found.notes.append(("flag_ignored", {"flag": f"--{name}"}))
+            rest = "" if len(value.split()) <= 1 else value.split(maxsplit=1)[1]
+        return f" {rest} "
+
+    return _FLAG.sub(serve, text) if re.search(r"(?<!\S)(?:--|—|––)[a-zA-Z]", text) else text
+
+
+def number(text: str) -> int:
+    """A number in digits, Chinese or English; 0 where it is none."""
+    text = text.strip().lower()
+    return int(text) if text.isdigit() else _NUMBERS.get(text, 0)
+
+
+def _apply(label: str, match: re.Match[str], found: Parameters) -> str:
+    groups = match.groupdict()
+    if label == "size":
+        found.width, found.height = int(groups["w"]), int(groups["h"])
+    elif label == "ratio":
+        if not (0 < int(groups["w"]) <= 32 and 0 < int(groups["h"]) <= 32):
+            return match[0]
+        found.aspect = f"{int(groups['w'])}:{int(groups['h'])}"
+    elif label == "seed":
+        found.seed = int(groups["n"])
+    elif label == "count":
+        count = number(groups["n"])
+        if not 1 < count <= 16:
+            return match[0]
+        found.count = count
+    elif not found.aspect or label not in ("3:2", "2:3"):
+        found.aspect = label
+    return groups.get("keep") or " "

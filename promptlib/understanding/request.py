@@ -1,0 +1,151 @@
+"""A whole message: normalised, its frame and reasons taken off, read clause by clause."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from promptlib import lexicon as lexicons
+from promptlib.brief import FORMAT_DOMAINS, Phrase, Word
+from promptlib.understanding import chinese, english
+from promptlib.understanding.chinese import Reading
+from promptlib.understanding.segment import QUOTE_BASE, segment
+
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_QUOTED = re.compile(r"“([^”]+)”|「([^」]+)」|『([^』]+)』|《([^》]+)》|\"([^\"]+)\"|(?<!\w)'([^']{2,}?)'(?!\w)|‘([^’]+)’(?!\w)")
+#: A full stop inside a number or an abbreviation ends nothing.
+_CLAUSE_END = re.compile(r"[,,。;;!!??\n~|·•…]+|(?<!\d)\.(?!\d)|\.(?=\s|$)|(?<=\w):\s|:")
+_ENGLISH_GRAMMAR = re.compile(
+    r"\b(?:a|an|the|in|on|of|with|and|at|by|under|wearing|holding|please|without|for|is|no|to|from|into)\b", re.IGNORECASE
+)
+_CHINESE_GRAMMAR = re.compile(r"[的在一个画上里下着张只不要把用有是和请帮给]")
+_REASON_CARDS = re.compile(r"(?:making|make|design(?:ing)?|做|想要?|需要|need|want|要)")
+
+
+@dataclass
+class Message:
+    """A message made ready: simplified characters, quotes masked, cut into clauses."""
+
+    text: str
+    language: str
+    quotes: tuple[str, ...] = ()
+    clauses: list[str] = field(default_factory=list)
+
+
+def prepare(text: str) -> Message:
+    """Normalise a message and set its quoted text aside."""
+    language = "zh" if _HAN.search(text) else "en"
+    text = text.replace("’", "'")
+    quotes: list[str] = []
+
+    def mask(match: re.Match[str]) -> str:
+        quotes.append(next(group for group in match.groups() if group))
+        return f" {chr(QUOTE_BASE + len(quotes) - 1)} "
+
+    text = _QUOTED.sub(mask, text)
+    text = _emoji_names(unicodedata.normalize("NFKC", text), language)
+    if language == "zh":
+        text = _converter().convert(text)
+    return Message(text, language, tuple(quotes))
+
+
+@cache
+def _converter() -> Any:
+    import opencc  # traditional characters are read as simplified ones
+
+    return opencc.OpenCC("t2s")
+
+
+def _emoji_names(text: str, language: str) -> str:
+    if text.isascii() or not any(unicodedata.category(char) == "So" for char in text):
+        return text
+    import emoji
+
+    def name(char: str, data: dict[str, Any]) -> str:
+        alias: str = data.get(language, data["en"])
+        return f" {alias.strip(':').replace('_', ' ')} "
+
+    return emoji.replace_emoji(text, replace=name)
+
+
+def clauses(text: str) -> list[str]:
+    """The clauses of a message, without the marks between them."""
+    return [clause.strip() for clause in _CLAUSE_END.split(text) if clause and clause.strip()]
+
+
+def unframed(clause: str) -> str:
+    """A clause without what is said around the picture: 帮我画一只猫 -> 一只猫."""
+    patterns = lexicons.load().patterns
+    name = "zh" if _HAN.search(clause) else "en"
+    changed = True
+    while changed:
+        changed = False
+        for _, pattern in patterns[f"frame_{name}"]:
+            found = pattern.match(clause)
+            if found and found.end() and _may_start(clause[found.end() :]):
+                clause = clause[found.end() :].lstrip(" ,,::")
+                changed = True
+        for _, pattern in patterns[f"tail_{name}"]:
+            found = re.search(rf"(?:{pattern.pattern})$", clause, re.IGNORECASE)
+            if found and found[0] and (name == "zh" or not found.start() or not clause[found.start() - 1].isalnum()):
+                clause = clause[: found.start()].rstrip(" ,,")
+                changed = True
+    return clause
+
+
+def _may_start(rest: str) -> bool:
+    """Whether a frame may end here: not before a particle that belongs to its last word."""
+    return not re.match(r"(?:的(?!\s)|着|过|得)", rest)
+
+
+def is_reason(clause: str) -> bool:
+    """Whether a clause only tells why the picture is wanted."""
+    return lexicons.load().match("reason", clause.strip(" .!。!")) is not None
+
+
+def occasion(clause: str) -> Phrase | None:
+    """What of a reason belongs in the picture: the occasion, and the card it is for."""
+    lexicon = lexicons.load()
+    lowered = clause.lower()
+    named = next((name for word, name in lexicon.groups["occasions"].items() if word in lowered), "")
+    forms = [
+        word.text
+        for word in (segment(clause) if _HAN.search(clause) else english.words(lowered.split()))
+        if word.domain in FORMAT_DOMAINS - {"part", "event"} and _REASON_CARDS.search(lowered)
+    ]
+    text = " ".join([*([named] if named and named not in " ".join(forms) else []), *forms[:1]])
+    return Phrase((Word(text, "noun", "format", clause if _HAN.search(clause) else ""),), "subject") if text else None
+
+
+def read_clause(clause: str, quotes: tuple[str, ...] = ()) -> Reading:
+    """The phrases of one clause, by the grammar of the language that holds it together."""
+    if _HAN.search(clause) and not _english_leads(clause):
+        return chinese.read(segment(clause, quotes))
+    return english.read(clause, quotes)
+
+
+def _english_leads(clause: str) -> bool:
+    return len(_ENGLISH_GRAMMAR.findall(clause)) > len(_CHINESE_GRAMMAR.findall(clause))
+
+
+def read_message(message: Message, parts: list[str]) -> Reading:
+    """Everything that is to be painted, over all clauses."""
+    whole = Reading()
+    reasons: list[Phrase] = []
+    for part in parts:
+        if is_reason(part):
+            if found := occasion(part):
+                reasons.append(found)
+            continue
+        stripped = unframed(part)
+        if not stripped or is_reason(stripped):
+            continue
+        reading = read_clause(stripped, message.quotes)
+        whole.phrases += reading.phrases
+        whole.avoid += reading.avoid
+    said = " ".join(phrase.text for phrase in whole.phrases)
+    whole.phrases += [phrase for phrase in reasons if phrase.text not in said]
+    return whole
