@@ -1,0 +1,172 @@
+"""The art the embedded model learns from: fetched from the npm registry, rendered to 256 px with alpha.
+
+Openly licensed packages draw the same things in different styles. `fetch` downloads the pinned versions and
+checks their published SHA-512; `render` turns every (subject, style) into one RGBA picture. Knows nothing of
+captions or of training.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import tarfile
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.doodle.vocabulary import Vocabulary
+from pipeline.errors import DoodleError
+
+SIZE = 256
+REGISTRY = "https://registry.npmjs.org"
+
+
+@dataclass(frozen=True)
+class Package:
+    """One pinned package of pictures; `style` is the caption word for its manner."""
+
+    style: str
+    name: str
+    version: str
+    integrity: str
+    licence: str
+    author: str
+
+    @property
+    def file(self) -> str:
+        return f"{self.name.split('/')[-1]}-{self.version}.tgz"
+
+    @property
+    def url(self) -> str:
+        return f"{REGISTRY}/{self.name}/-/{self.file}"
+
+
+PACKAGES = (
+    Package(
+        "3d render",
+        "@lobehub/fluent-emoji-3d",
+        "1.1.0",
+        "sha512-Wlq2lVStTnr8BDpIJ0pEnTKO4LuDxxqTEhTvRtD1DLRF0me7ogeRQjKoehDHXuVJ2Qaecgl5wRBv60lUAG3h7g==",
+        "MIT",
+        "Microsoft, packaged by LobeHub",
+    ),
+    Package(
+        "flat vector",
+        "@iconify-json/twemoji",
+        "1.2.5",
+        "sha512-uKpuIEV0v6K5BW3Mjdyl+XKFVAbbcPxAgifKvEMtZoUZB5+YiY5zaMm2uNNCxyXzAWU9yNLlj41WU6/mvgALsw==",
+        "CC BY 4.0",
+        "Twitter and contributors",
+    ),
+)
+
+
+def fetch(folder: Path, packages: tuple[Package, ...] = PACKAGES) -> None:
+    """Download what is not there yet; a file that does not have the published checksum is refused."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for package in packages:
+        target = folder / package.file
+        if target.exists() and _matches(target.read_bytes(), package.integrity):
+            continue
+        try:
+            with urllib.request.urlopen(package.url, timeout=180) as response:
+                content = response.read()
+        except OSError as error:
+            raise DoodleError(
+                f"Cannot fetch {package.url}: {error}. Check the network and run the command again."
+            ) from error
+        if not _matches(content, package.integrity):
+            raise DoodleError(f"{package.url} does not have the pinned checksum; it was not used. Try again later.")
+        partial = target.with_suffix(".part")
+        partial.write_bytes(content)
+        partial.replace(target)
+
+
+def _matches(content: bytes, integrity: str) -> bool:
+    algorithm, _, digest = integrity.partition("-")
+    return base64.b64encode(hashlib.new(algorithm, content).digest()).decode() == digest
+
+
+def render(
+    folder: Path, vocabulary: Vocabulary, progress: Callable[[int, int], None] = lambda done, total: None
+) -> NDArray[np.uint8]:
+    """Every subject in every style as ``uint8[subjects, styles, 256, 256, 4]``, straight (not premultiplied) alpha.
+
+    Rendering takes some minutes, so the result is kept in ``folder/art.npy`` with the vocabulary's fingerprint.
+    """
+    shape = (len(vocabulary.subjects), len(PACKAGES), SIZE, SIZE, 4)
+    stamp = folder / "art.json"
+    cache = folder / "art.npy"
+    fingerprint = [[s.emoji for s in vocabulary.subjects], [p.integrity for p in PACKAGES]]
+    if cache.exists() and stamp.exists() and json.loads(stamp.read_text("utf-8")) == fingerprint:
+        cached: NDArray[np.uint8] = np.load(cache, mmap_mode="r")
+        return cached
+    art = np.lib.format.open_memmap(cache, mode="w+", dtype=np.uint8, shape=shape)
+    for column, package in enumerate(PACKAGES):
+        for row, picture in enumerate(_pictures(folder / package.file, [s.emoji for s in vocabulary.subjects])):
+            art[row, column] = picture
+            progress(column * shape[0] + row + 1, shape[0] * shape[1])
+    art.flush()
+    stamp.write_text(json.dumps(fingerprint), "utf-8")
+    return art
+
+
+def _pictures(archive: Path, emoji: list[str]) -> Iterator[NDArray[np.uint8]]:
+    """RGBA pictures of the emoji, in order, from a package of WebP files or of Iconify JSON."""
+    with tarfile.open(archive) as package:
+        files = {member.name: member for member in package.getmembers()}
+
+        def read(name: str) -> bytes:
+            content = package.extractfile(files[name])
+            assert content is not None
+            return content.read()
+
+        if "package/icons.json" in files:
+            icons, chars = json.loads(read("package/icons.json")), json.loads(read("package/chars.json"))
+            for code in emoji:
+                yield _rasterise(icons, chars[_spelling(code, chars)])
+            return
+        names = {Path(name).stem: name for name in files if name.endswith(".webp")}
+        for code in emoji:
+            yield _fit(Image.open(io.BytesIO(read(names[_spelling(code, names)]))))
+
+
+def _spelling(code: str, known: dict[str, str]) -> str:
+    """Packages disagree on whether the variation selector FE0F belongs to a name."""
+    for spelling in (code, f"{code}-fe0f", code.replace("-", "-fe0f-", 1)):
+        if spelling in known:
+            return spelling
+    raise DoodleError(f"No picture of emoji {code}: the vocabulary and the art packages do not fit each other.")
+
+
+def _rasterise(icons: dict[str, dict[str, dict[str, str]]], name: str) -> NDArray[np.uint8]:
+    import resvg_py  # an extra: only training needs it
+
+    alias = icons.get("aliases", {}).get(name)
+    icon = icons["icons"][alias["parent"] if alias else name]
+    width, height = icon.get("width", icons.get("width", 16)), icon.get("height", icons.get("height", 16))
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    svg = f'<svg {spaces} viewBox="0 0 {width} {height}">{icon["body"]}</svg>'
+    png = resvg_py.svg_to_bytes(svg_string=svg, width=SIZE * 2, height=SIZE * 2)
+    return _fit(Image.open(io.BytesIO(bytes(png))))
+
+
+def _fit(picture: Image.Image) -> NDArray[np.uint8]:
+    """Crop to what is visible and centre it with the same margin, so that all styles share one scale."""
+    picture = picture.convert("RGBA")
+    box = picture.getchannel("A").point(lambda a: 255 * (a > 8)).getbbox() or (0, 0, *picture.size)
+    picture = picture.crop(box)
+    scale = (SIZE - 24) / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    # Resizing premultiplied colours keeps the colour of invisible pixels out of the edges.
+    picture = picture.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
+    canvas = Image.new("RGBA", (SIZE, SIZE))
+    canvas.paste(picture, ((SIZE - size[0]) // 2, (SIZE - size[1]) // 2))
+    return np.asarray(canvas)

@@ -1,0 +1,116 @@
+"""Make the embedded model's parts, new or from a folder, and save them as a diffusers pipeline.
+
+A Stable Diffusion of a smaller size: a CLIP text encoder with a vocabulary of its own, a conditional U-Net over 8x8
+latents, the patch autoencoder, a DPM-Solver scheduler for v-prediction.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from pipeline.doodle.autoencoder import DoodleAutoencoder
+from pipeline.doodle.vocabulary import Vocabulary
+
+#: Tokens of a caption, the two special ones included. The longest the vocabulary makes has 14.
+MAX_TOKENS = 24
+TEXT_WIDTH = 256
+
+
+def make_tokenizer(vocabulary: Vocabulary) -> CLIPTokenizer:
+    """A CLIP tokenizer whose merges spell every word of the vocabulary as one token.
+
+    Other words still come out as characters, as with any byte-pair encoding.
+    """
+    letters = [chr(code) for code in range(33, 127)]
+    tokens = {token: number for number, token in enumerate([*letters, *(letter + "</w>" for letter in letters)])}
+    merges: list[tuple[str, str]] = []
+    for word in vocabulary.words():
+        pieces = [*word[:-1], word[-1] + "</w>"]
+        while len(pieces) > 1:
+            pair = (pieces[-2], pieces[-1])
+            joined = "".join(pair)
+            if joined not in tokens:
+                tokens[joined] = len(tokens)
+                merges.append(pair)
+            pieces[-2:] = [joined]
+    for special in ("<|startoftext|>", "<|endoftext|>"):
+        tokens[special] = len(tokens)
+    return CLIPTokenizer(vocab=tokens, merges=merges, model_max_length=MAX_TOKENS)
+
+
+def make_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=TEXT_WIDTH,
+            intermediate_size=4 * TEXT_WIDTH,
+            projection_dim=TEXT_WIDTH,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=MAX_TOKENS,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def make_unet(widths: tuple[int, ...] = (96, 192, 320)) -> UNet2DConditionModel:
+    """Three levels (8x8, 4x4, 2x2). The text reaches it by cross-attention and, pooled, with the time embedding."""
+    return UNet2DConditionModel(
+        sample_size=8,
+        in_channels=64,
+        out_channels=64,
+        block_out_channels=widths,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=TEXT_WIDTH,
+        attention_head_dim=8,
+        resnet_time_scale_shift="scale_shift",
+        addition_embed_type="text",
+        addition_embed_type_num_heads=8,
+    )
+
+
+def make_scheduler() -> DPMSolverMultistepScheduler:
+    """Cosine schedule (Nichol, Dhariwal 2021), v-prediction (Salimans, Ho 2022), DPM-Solver++ (Lu et al. 2022)."""
+    return DPMSolverMultistepScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        timestep_spacing="trailing",
+        steps_offset=1,
+    )
+
+
+def make_pipeline(
+    tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, unet: UNet2DConditionModel, vae: DoodleAutoencoder
+) -> StableDiffusionPipeline:
+    return StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=make_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def save(pipeline: StableDiffusionPipeline, folder: Path) -> None:
+    """Write the diffusers folder in half precision."""
+    pipeline.to(dtype=torch.float16)
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    index = folder / "model_index.json"
+    entries: dict[str, Any] = json.loads(index.read_text("utf-8"))
+    # diffusers writes the name of the package only; the full module name is what `from_pretrained` can import.
+    entries["vae"] = [DoodleAutoencoder.__module__, DoodleAutoencoder.__name__]
+    index.write_text(json.dumps(entries, indent=2) + "\n", "utf-8")

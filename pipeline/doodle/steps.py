@@ -1,0 +1,111 @@
+"""The steps of `easel doodle`: fetch, train, evaluate, sheet. Each can be interrupted and then goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.doodle.vocabulary import PATH, Vocabulary, load_vocabulary
+from pipeline.errors import DoodleError
+
+#: The model that ships with easel.
+SHIPPED = PATH.parent
+#: The share of a training budget that goes to the autoencoder.
+AUTOENCODER = 0.25
+
+Echo = Callable[[str], None]
+
+
+def _every(seconds: float, echo: Echo) -> Callable[[str], None]:
+    """Says a line at most so often."""
+    last = 0.0
+
+    def tell(line: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            echo(line)
+
+    return tell
+
+
+def fetch(folder: Path, echo: Echo) -> tuple[Vocabulary, Any]:
+    """The vocabulary and its art, downloaded and rendered as far as they are not yet."""
+    from pipeline.doodle import art
+
+    vocabulary, tell = load_vocabulary(), _every(2, echo)
+    art.fetch(folder)
+    return vocabulary, art.render(folder, vocabulary, lambda done, total: tell(f"rendering {done}/{total}"))
+
+
+def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
+    """Art, latents, autoencoder, denoiser, saved as a diffusers folder in `out`."""
+    from pipeline.doodle import latents, model
+    from pipeline.doodle import train as training
+
+    vocabulary, pictures = fetch(folder, echo)
+    tell = _every(2, echo)
+    encoded = latents.build(pictures, vocabulary, folder, lambda done, total: tell(f"encoding {done}/{total}"))
+    vae = training.train_autoencoder(
+        pictures, vocabulary, encoded, folder, minutes * AUTOENCODER, _report("autoencoder", echo)
+    )
+    net = training.train_denoiser(vocabulary, encoded, folder, minutes * (1 - AUTOENCODER), _report("denoiser", echo))
+    pipeline = model.make_pipeline(net.tokenizer, net.text_encoder, net.unet, vae)
+    model.save(pipeline.to("cpu"), out)
+    echo(f"saved {out}")
+
+
+def _report(name: str, echo: Echo) -> Callable[[float, str], None]:
+    tell = _every(10, echo)
+    return lambda share, line: tell(f"{name} {share:6.1%}  {line}")
+
+
+def load(folder: Path | None) -> Any:
+    """A saved model as a diffusers pipeline, on this machine's device."""
+    from diffusers import DiffusionPipeline
+
+    from pipeline.doodle.train import device
+
+    folder = folder or SHIPPED
+    if not (folder / "model_index.json").exists():
+        raise DoodleError(f"There is no model in {folder}; `easel doodle train` makes one.")
+    pipeline = DiffusionPipeline.from_pretrained(folder, use_safetensors=True)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline.to(device())
+
+
+def evaluate(folder: Path, model: Path | None, limit: int | None, echo: Echo) -> dict[str, float]:
+    """Measure a model; with a limit, every so many-th case."""
+    from pipeline.doodle import evaluate as judge
+
+    vocabulary, pictures = fetch(folder, echo)
+    chosen, tell = judge.cases(vocabulary), _every(5, echo)
+    if limit:
+        chosen = chosen[:: max(1, len(chosen) // limit)][:limit]
+    return judge.evaluate(
+        load(model), pictures, vocabulary, chosen, lambda done, total: tell(f"painted {done}/{total}")
+    )
+
+
+def sheet(file: Path, model: Path | None, style: str | None, echo: Echo) -> None:
+    """Paint every subject once per style on white, all into one picture."""
+    from pipeline.doodle import evaluate as judge
+
+    vocabulary, tell = load_vocabulary(), _every(5, echo)
+    styles = [style] if style else list(vocabulary.styles)
+    if style and style not in vocabulary.styles:
+        raise DoodleError(f"There is no style {style!r}; choose one of {', '.join(vocabulary.styles)}.")
+    chosen = [
+        judge.Case(i, j, "", "white", f"{subject.name}, {name}, white background", seed=7)
+        for i, subject in enumerate(vocabulary.subjects)
+        for j, name in enumerate(styles)
+    ]
+    pictures = []
+    for number, picture in enumerate(judge.paint(load(model), chosen), 1):
+        pictures.append(picture)
+        tell(f"painted {number}/{len(chosen)}")
+    labels = [vocabulary.subjects[case.subject].name for case in chosen]
+    judge.contact_sheet(pictures, labels, columns=16).save(file)
+    echo(f"saved {file}")

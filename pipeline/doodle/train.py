@@ -1,0 +1,266 @@
+"""Train the embedded model: the decoder of its autoencoder, then the text-conditioned denoiser.
+
+Read it top to bottom. Both trainings run for a budget of minutes, keep a checkpoint in the work folder and go on from
+it when started again; the learning rate follows the share of the budget that is used up. Everything runs on CUDA in
+bfloat16 as well as on the CPU in float32.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss, mse_loss
+
+from pipeline.doodle import model
+from pipeline.doodle.autoencoder import DoodleAutoencoder
+from pipeline.doodle.latents import LatentSet, on_background
+from pipeline.doodle.recolor import recolor
+from pipeline.doodle.vocabulary import Vocabulary
+
+#: Called with the share of the budget used (0..1) and a line about the step.
+Progress = Callable[[float, str], None]
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+# --- captions -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a batch shows, as indices into the latent set, with its captions and background colours (0..1)."""
+
+    subject: Tensor
+    style: Tensor
+    version: Tensor
+    background: Tensor
+    captions: list[str]
+
+
+def draw(latents: LatentSet, vocabulary: Vocabulary, size: int, rng: random.Random) -> Draw:
+    """A random batch: any subject, style and background; two in five in another colour than drawn.
+
+    A tenth of the captions is empty, for classifier-free guidance (Ho and Salimans 2022).
+    """
+    colors, backgrounds = list(vocabulary.colors), list(vocabulary.backgrounds)
+    rows: list[tuple[int, int, int, str]] = []
+    captions: list[str] = []
+    for _ in range(size):
+        i, j = rng.randrange(len(vocabulary.subjects)), rng.randrange(len(vocabulary.styles))
+        subject, natural = vocabulary.subjects[i], colors[int(latents.natural[i, j])]
+        # Recoloured skin would teach what nobody asks for.
+        version = rng.randrange(1, 1 + len(colors)) if subject.group != "people-body" and rng.random() < 0.4 else 0
+        color = colors[version - 1] if version else natural if rng.random() < 0.3 else ""
+        # A thing cannot be told from a background of its own colour.
+        fitting = [name for name in backgrounds if name != (color or natural)]
+        background = "white" if rng.random() < 0.15 and "white" in fitting else rng.choice(fitting)
+        rows.append((i, j, version, background))
+        captions.append(caption(subject.name, subject.synonyms, color, vocabulary.styles[j], background, rng))
+    subjects, styles, versions, names = zip(*rows, strict=True)
+    rgb = torch.tensor([vocabulary.backgrounds[name] for name in names], dtype=torch.float32) / 255
+    return Draw(torch.tensor(subjects), torch.tensor(styles), torch.tensor(versions), rgb, captions)
+
+
+def caption(name: str, synonyms: tuple[str, ...], color: str, style: str, background: str, rng: random.Random) -> str:
+    """`red apple, 3d render, white background`, with a part missing now and then."""
+    if rng.random() < 0.1:
+        return ""
+    if synonyms and rng.random() < 0.2:
+        name = rng.choice(synonyms)
+    parts = [f"{color} {name}".strip()]
+    if rng.random() < 0.95:
+        parts.append(style)
+    if rng.random() < 0.95:
+        parts.append(f"{background} background")
+    return ", ".join(parts)
+
+
+# --- the autoencoder ------------------------------------------------------------------------------------------------
+
+
+def train_autoencoder(
+    art: NDArray[np.uint8],
+    vocabulary: Vocabulary,
+    latents: LatentSet,
+    folder: Path,
+    minutes: float,
+    progress: Progress,
+    batch: int = 8,
+    seed: int = 0,
+) -> DoodleAutoencoder:
+    """Fit the decoder to undo the linear encoder.
+
+    The latents get noise of a random strength up to 0.4, because the denoiser's are never clean. The loss is absolute
+    and squared error, and the absolute error of the differences between neighbours, which keeps outlines crisp.
+    """
+    vae: DoodleAutoencoder = DoodleAutoencoder().to(device())
+    offset = torch.from_numpy(latents.basis.offset)
+    vae.encoder.load_state_dict({"weight": latents.basis.conv_weight(), "bias": offset})
+    vae.encoder.requires_grad_(False)
+    run = Run(folder / "autoencoder.pt", vae.decoder, minutes, peak=1e-3, average=0.998)
+    rng, chance = random.Random(seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
+    colors = list(vocabulary.colors.values())
+    while run.going():
+        what = draw(latents, vocabulary, batch, rng)
+        rows = zip(what.subject.tolist(), what.style.tolist(), what.version.tolist(), strict=True)
+        pictures = [np.array(art[i, j]) if not k else recolor(np.array(art[i, j]), colors[k - 1]) for i, j, k in rows]
+        real = torch.from_numpy(on_background(np.stack(pictures), what.background.numpy())).permute(0, 3, 1, 2)
+        real = real.contiguous().to(device())
+        with torch.no_grad():
+            z = vae.encoder(real)
+        strength = torch.rand(batch, 1, 1, 1, generator=chance) * 0.4
+        z = z + (torch.randn(z.shape, generator=chance) * strength).to(z)
+        with half():
+            painted = vae.decoder(z).float()
+        edges = sum(l1_loss(painted.diff(dim=d), real.diff(dim=d)) for d in (2, 3))
+        loss = l1_loss(painted, real) + mse_loss(painted, real) + edges
+        run.step(loss)
+        progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
+    run.save()
+    vae.decoder.load_state_dict(run.averaged())
+    return vae
+
+
+# --- the denoiser ---------------------------------------------------------------------------------------------------
+
+
+class Denoiser(nn.Module):
+    """Text encoder and U-Net, trained together."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self.tokenizer = model.make_tokenizer(vocabulary)
+        self.text_encoder = model.make_text_encoder(self.tokenizer)
+        self.unet = model.make_unet()
+
+    def forward(self, noisy: Tensor, times: Tensor, captions: list[str]) -> Tensor:
+        tokens = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        words = self.text_encoder(tokens.to(noisy.device))[0]
+        velocity: Tensor = self.unet(noisy, times, encoder_hidden_states=words).sample
+        return velocity
+
+
+def train_denoiser(
+    vocabulary: Vocabulary,
+    latents: LatentSet,
+    folder: Path,
+    minutes: float,
+    progress: Progress,
+    batch: int = 64,
+    seed: int = 0,
+) -> Denoiser:
+    """v-prediction on the cosine schedule.
+
+    While the learning rate is high, 70 % of the samples come from t >= 700, where the subject is decided; as it falls
+    this share falls to the even 30 %, so that the last steps of the sampler get their part.
+    """
+    net = Denoiser(vocabulary).to(device())
+    run = Run(folder / "denoiser.pt", net, minutes, peak=1e-3, average=0.9995)
+    rng, chance = random.Random(seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
+    scheduler = model.make_scheduler()
+    signal, noise_level = scheduler.alphas_cumprod.sqrt(), (1 - scheduler.alphas_cumprod).sqrt()
+    while run.going():
+        what = draw(latents, vocabulary, batch, rng)
+        clean = latents.compose(what.subject, what.style, what.version, what.background)
+        early = 0.7 - 0.4 * max(0.0, run.share() - 0.5) * 2
+        focus = torch.rand(batch, generator=chance) < (early - 0.3) / 0.7
+        times = torch.where(
+            focus,
+            torch.randint(700, 1000, (batch,), generator=chance),
+            torch.randint(0, 1000, (batch,), generator=chance),
+        )
+        noise = torch.randn(clean.shape, generator=chance)
+        a, b = signal[times].view(-1, 1, 1, 1), noise_level[times].view(-1, 1, 1, 1)
+        noisy, velocity = a * clean + b * noise, a * noise - b * clean
+        with half():
+            guess = net(noisy.to(device()), times.to(device()), what.captions)
+        run.step(mse_loss(guess.float(), velocity.to(device())))
+        progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
+    run.save()
+    net.load_state_dict(run.averaged())
+    return net
+
+
+# --- what both trainings share --------------------------------------------------------------------------------------
+
+
+def half() -> torch.autocast:
+    """bfloat16 on CUDA only: on a CPU, even one with instructions for it, these small convolutions get slower."""
+    return torch.autocast(device().type, torch.bfloat16, enabled=torch.cuda.is_available())
+
+
+class Run:
+    """AdamW with warm-up and cosine decay over a budget of minutes, an averaged copy of the weights, checkpoints."""
+
+    def __init__(self, checkpoint: Path, module: nn.Module, minutes: float, peak: float, average: float) -> None:
+        self.checkpoint, self.module, self.seconds, self.peak, self.average = (
+            checkpoint,
+            module,
+            minutes * 60,
+            peak,
+            average,
+        )
+        self.optimizer = torch.optim.AdamW(module.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
+        self.shadow = copy.deepcopy(module.state_dict())
+        self.steps, self.used, self.loss = 0, 0.0, math.nan
+        if checkpoint.exists():
+            state: dict[str, Any] = torch.load(checkpoint, map_location=device(), weights_only=True)
+            module.load_state_dict(state["module"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.shadow, self.steps, self.used = state["shadow"], state["steps"], state["used"]
+        self.clock = self.saved = time.monotonic()
+
+    def share(self) -> float:
+        return min(1.0, self.used / self.seconds)
+
+    def going(self) -> bool:
+        return self.used < self.seconds
+
+    def rate(self) -> float:
+        """Warm-up over 200 steps, the peak for half of the budget, then a cosine to nothing."""
+        fall = max(0.0, self.share() - 0.5) * 2
+        return self.peak * min(1.0, (self.steps + 1) / 200) * (0.02 + 0.98 * (1 + math.cos(math.pi * fall)) / 2)
+
+    def step(self, loss: Tensor) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+        self.optimizer.step()
+        self.steps += 1
+        value = float(loss.detach())
+        self.loss = value if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * value
+        keep = min(self.average, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for name, tensor in self.module.state_dict().items():
+                kept = self.shadow[name]
+                if kept.is_floating_point():
+                    kept.lerp_(tensor, 1 - keep)
+        now = time.monotonic()
+        self.used, self.clock = self.used + now - self.clock, now
+        if now - self.saved > 300:
+            self.save()
+
+    def averaged(self) -> dict[str, Tensor]:
+        return self.shadow
+
+    def save(self) -> None:
+        self.saved = time.monotonic()
+        partial = self.checkpoint.with_suffix(".part")
+        state = {"module": self.module.state_dict(), "optimizer": self.optimizer.state_dict(), "shadow": self.shadow}
+        torch.save({**state, "steps": self.steps, "used": self.used}, partial)
+        partial.replace(self.checkpoint)
