@@ -1,0 +1,361 @@
+"""The assistant: what every face talks to. Takes messages, writes prompts, queues jobs, remembers ratings.
+
+Knows no chat library. Methods may be called from any thread (each thread gets a database connection of its own) and
+block for milliseconds; the pictures come later, from the worker's thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from bot import replies
+from bot.errors import EaselError, NotYours
+from bot.messages import Answer, ChatSettings, Delivery, Incoming, Rated
+from bot.settings import Settings
+from bot.store import Store, open_database
+from bot.texts import language_of, say
+from bot.writer import MAX_SEED, Writer, Written, new_seed, sources_json
+from pipeline.errors import ModelMissing
+from pipeline.jobs import Job, Picture
+from pipeline.painter import Painter, Watch
+from pipeline.profiles import BUILT_IN, Profile, load_profiles
+from pipeline.queue import JobQueue
+from pipeline.worker import Worker
+from promptlib.brief import Brief
+from promptlib.cache import EmbeddingCache
+from promptlib.embeddings import get_embedder
+from promptlib.errors import RequestError
+from promptlib.index import VectorIndex
+from promptlib.library import Library
+from promptlib.records import LibraryPrompt, Tag
+from promptlib.seed import load_seed, load_vectors
+
+log = logging.getLogger(__name__)
+
+#: Most pictures one request may ask for; an album holds ten.
+MAX_COUNT = 10
+
+
+@dataclass
+class Tables:
+    """One thread's view of the database."""
+
+    db: Database
+    library: Library
+    queue: JobQueue
+    store: Store
+    writer: Writer
+
+
+class Assistant:
+    """Understands, writes, queues, rates.
+
+    Args:
+        settings: see `bot.settings`.
+        on_progress: told a job's id, the steps done and all steps, from the worker's thread.
+        on_ended: told a job that is done, failed or cancelled, from the worker's thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        on_progress: Callable[[int, int, int], None] = lambda job_id, step, total: None,
+        on_ended: Callable[[Job], None] = lambda job: None,
+    ) -> None:
+        settings.ensure_home()
+        self.settings = settings
+        own = (settings.models,) if settings.models.exists() else ()
+        self.profiles: dict[str, Profile] = load_profiles(BUILT_IN, *own)
+        self.profile(settings.model)
+        self._local = threading.local()
+        self._setup = threading.Lock()
+        self._worker = Worker(
+            lambda: open_database(settings.database),
+            self.profiles,
+            settings.images,
+            on_progress=on_progress,
+            on_finished=on_ended,
+            on_failed=on_ended,
+            on_cancelled=on_ended,
+        )
+
+    # --- parts ------------------------------------------------------------------------------------------------
+
+    @property
+    def tables(self) -> Tables:
+        """This thread's tables, opened at first use."""
+        if not hasattr(self._local, "tables"):
+            # One thread at a time sets up: the first one ever fills the library.
+            with self._setup:
+                db = open_database(self.settings.database)
+                library = Library(db)
+                self._fill(library)
+                writer = Writer(library, self.index)
+                self._local.tables = Tables(db, library, JobQueue(db), Store(db), writer)
+        tables: Tables = self._local.tables
+        return tables
+
+    @cached_property
+    def index(self) -> VectorIndex:
+        return VectorIndex(self.settings.index, get_embedder(self.settings.embedder))
+
+    def _fill(self, library: Library) -> None:
+        """Bring the seed library in, with its embeddings, when it is new or has changed."""
+        if load_seed(library):
+            load_vectors(EmbeddingCache(library.db), self.index.embedder)
+
+    def profile(self, model: str) -> Profile:
+        if model not in self.profiles:
+            raise ModelMissing(f"There is no model {model!r}; choose one of {', '.join(self.profiles)}.")
+        return self.profiles[model]
+
+    def start(self) -> None:
+        """Start painting; what a crash left behind is taken up first."""
+        self._worker.start()
+
+    def stop(self) -> None:
+        """Finish the picture being painted, and end."""
+        self._worker.stop()
+
+    # --- messages ---------------------------------------------------------------------------------------------
+
+    def accept(self, incoming: Incoming) -> bool:
+        """Store a message before anything is said; False if it was stored before."""
+        return self.tables.store.accept(incoming)
+
+    def waiting(self) -> list[Incoming]:
+        """Messages that were stored and not answered, because a crash came between."""
+        return self.tables.store.waiting()
+
+    def answer(self, incoming: Incoming) -> Answer:
+        """Understand a message and answer it; a request becomes a job, in one transaction with the answer."""
+        tables = self.tables
+        chat = self.chat_settings(incoming.chat)
+        language = chat.language or language_of(incoming.text, incoming.language)
+        stored = tables.store.brief(incoming.chat)
+        try:
+            written = tables.writer.write(
+                incoming.text,
+                self.profile(chat.model),
+                previous=Brief.from_dict(stored) if stored else None,
+                raw=chat.raw,
+                amount=chat.amount,
+                owner=incoming.user,
+            )
+        except RequestError:
+            tables.store.answered(incoming.key)
+            return Answer(say("too_long" if incoming.text.strip() else "empty", language), language)
+        if written.prompt is None:
+            tables.store.answered(incoming.key)
+            return Answer(replies.talk(written.brief, language, self.profiles), language)
+        job = self.job_for(written, chat.model, incoming.user, language=language)
+        with tables.db.atomic():
+            tables.store.set_chat(incoming.chat, brief=replies.dump(written.brief.to_dict()))
+            job = self._enqueue(tables, job, incoming, language)
+        return self._queued(tables, job, language)
+
+    def again(self, job_id: int, incoming: Incoming) -> Answer:
+        """The same prompt once more, with another seed."""
+        tables = self.tables
+        before = tables.queue.get(job_id)
+        language = self.chat_settings(incoming.chat).language or str(before.extra.get("language", incoming.language))
+        fresh = replace(before, owner=incoming.user, seed=new_seed(), priority=self._priority(incoming.user))
+        with tables.db.atomic():
+            job = self._enqueue(tables, fresh, incoming, language)
+        return self._queued(tables, job, language)
+
+    def _enqueue(self, tables: Tables, job: Job, incoming: Incoming, language: str) -> Job:
+        job = tables.queue.add(job)
+        tables.store.promise(job.id, incoming, language)
+        tables.store.answered(incoming.key)
+        return job
+
+    def _queued(self, tables: Tables, job: Job, language: str) -> Answer:
+        self._worker.wake()
+        ahead = tables.queue.position(job.id) or 0
+        return Answer(say("queued" if ahead else "painting", language, ahead=ahead), language, job, ahead + 1)
+
+    def job_for(
+        self,
+        written: Written,
+        model: str,
+        owner: str,
+        *,
+        language: str = "en",
+        count: int | None = None,
+        seed: int | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+    ) -> Job:
+        """The job that paints what was written. What is given here wins over what the text says."""
+        prompt, profile = written.prompt, self.profile(model)
+        assert prompt is not None
+        wished = prompt.seed if seed is None else seed
+        return Job(
+            model=model,
+            prompt=prompt.positive,
+            negative=prompt.negative,
+            width=prompt.width,
+            height=prompt.height,
+            count=max(1, min(prompt.count if count is None else count, MAX_COUNT)),
+            seed=new_seed() if wished is None else wished % (MAX_SEED + 1),
+            steps=steps or profile.steps,
+            guidance=profile.guidance if guidance is None else guidance,
+            owner=owner,
+            priority=self._priority(owner),
+            extra={
+                "request": written.brief.text,
+                "kind": written.brief.kind,
+                "language": language,
+                "tags": [{"text": t.text, "slot": t.slot, "origin": t.origin, "source": t.source} for t in prompt.tags],
+                "sources": sources_json(written),
+                "dropped": [{"text": tag.text, "reason": reason} for tag, reason in prompt.dropped],
+                "notes": [[code, values] for code, values in prompt.notes],
+                "seconds": written.seconds,
+            },
+        )
+
+    def _priority(self, owner: str) -> int:
+        return 1 if self.is_admin(owner) else 0
+
+    def paint_now(self, job: Job, watch: Watch | None = None) -> Job:
+        """Paint a job in the calling thread, as `easel draw` does; returns it done, failed or cancelled."""
+        queue = self.tables.queue
+        return self._painter.paint(queue, queue.add(job, claimed=True), watch)
+
+    @cached_property
+    def _painter(self) -> Painter:
+        return Painter(self.profiles, self.settings.images)
+
+    # --- jobs and pictures ------------------------------------------------------------------------------------
+
+    def job(self, job_id: int) -> Job:
+        return self.tables.queue.get(job_id)
+
+    def pictures(self, job_id: int) -> Sequence[Picture]:
+        return self.tables.queue.pictures(job_id)
+
+    def position(self, job_id: int) -> int:
+        """The place in the queue, 1 for the next one; 0 when the job waits no longer."""
+        ahead = self.tables.queue.position(job_id)
+        return 0 if ahead is None else ahead + 1
+
+    def why(self, job_id: int, language: str) -> str:
+        """Tag by tag, where the prompt of a job came from."""
+        return replies.why(self.job(job_id), language)
+
+    def cancel(self, user: str) -> int:
+        """Cancel all waiting and running jobs of a person; how many there were."""
+        queue = self.tables.queue
+        jobs = [job for status in ("queued", "running") for job in queue.list(owner=user, status=status, limit=10_000)]
+        for job in jobs:
+            queue.cancel(job.id)
+        return len(jobs)
+
+    def forget(self, job_id: int, user: str) -> None:
+        """Delete the pictures of one's own job; admins may delete anybody's."""
+        job = self.job(job_id)
+        if job.owner != user and not self.is_admin(user):
+            raise NotYours(f"Job {job_id} belongs to somebody else; only they or an admin may delete its pictures.")
+        for picture in self.pictures(job_id):
+            Path(picture.path).unlink(missing_ok=True)
+
+    # --- ratings ----------------------------------------------------------------------------------------------
+
+    def rate(self, job_id: int, user: str, value: int) -> Rated:
+        """Rate the prompt of a job from 1 to 5; the same value once more withdraws it.
+
+        The first rating brings the prompt into the library, where retrieval finds it from then on.
+        """
+        if value not in range(1, 6):
+            raise EaselError(f"A rating is a whole number from 1 to 5, not {value}.")
+        job, library = self.job(job_id), self.tables.library
+        prompt_id, _ = library.add(self._library_prompt(job))
+        given = next((row.value for row in library.ratings_of(prompt_id) if row.who == user), 0)
+        if given == value:
+            library.unrate(prompt_id, user)
+        else:
+            library.rate(prompt_id, user, value)
+        prompt = library.get(prompt_id)
+        return Rated(0 if given == value else value, prompt.ratings, prompt.score)
+
+    def _library_prompt(self, job: Job) -> LibraryPrompt:
+        profile = self.profiles.get(job.model)
+        return LibraryPrompt(
+            id=0,
+            text=job.prompt,
+            negative=job.negative,
+            dialect=profile.dialect if profile else "tags",
+            family=profile.family if profile else "",
+            tags=tuple(Tag(t["text"], t["slot"], t["origin"], t["source"]) for t in job.extra.get("tags", [])),
+            source="painted",
+            author="",
+            language="en",
+            params={"model": job.model, "steps": job.steps, "guidance": job.guidance, "seed": job.seed},
+            owner=job.owner,
+            extra={f"title_{job.extra.get('language', 'en')}": str(job.extra.get("request", ""))[:200]},
+        )
+
+    # --- deliveries -------------------------------------------------------------------------------------------
+
+    def undelivered(self, front: str = "telegram") -> list[Delivery]:
+        """Ended jobs whose outcome a chat has not fully received, oldest first."""
+        tables = self.tables
+        owed = [self._delivery(row) for row in tables.store.owed(front)]
+        return [delivery for delivery in owed if delivery.job.status in ("done", "failed")]
+
+    def delivery(self, job_id: int) -> Delivery:
+        row = self.tables.store.delivery(job_id)
+        if row is None:
+            raise EaselError(f"Job {job_id} is not owed to any chat.")
+        return self._delivery(row)
+
+    def _delivery(self, row: dict[str, Any]) -> Delivery:
+        return Delivery(self.job(row["job"]), row["chat"], row["message"], row["language"], row["sent"])
+
+    def mark_sent(self, job_id: int, what: str, message: str) -> None:
+        self.tables.store.mark_sent(job_id, what, message)
+
+    def delivered(self, job_id: int) -> None:
+        self.tables.store.delivered(job_id)
+
+    # --- chats and people -------------------------------------------------------------------------------------
+
+    def chat_settings(self, chat: str) -> ChatSettings:
+        found = self.tables.store.chat(chat, ChatSettings(self.settings.model, amount=self.settings.amount))
+        # A model that an admin has removed since must not lock a chat out.
+        return found if found.model in self.profiles else replace(found, model=self.settings.model)
+
+    def set_model(self, chat: str, model: str) -> None:
+        self.profile(model)
+        self.tables.store.set_chat(chat, model=model)
+
+    def set_raw(self, chat: str, raw: bool) -> None:
+        self.tables.store.set_chat(chat, raw=int(raw))
+
+    def set_language(self, chat: str, language: str) -> None:
+        self.tables.store.set_chat(chat, language=language)
+
+    def stats(self) -> dict[str, int]:
+        """Counts for admins: prompts, ratings, jobs by status, people, chats, messages."""
+        tables = self.tables
+        library = {name: value for name, value in tables.library.stats().items() if isinstance(value, int)}
+        jobs = {f"jobs_{status}": count for status, count in tables.queue.counts().items()}
+        return {**library, **jobs, **tables.store.counts()}
+
+    def is_admin(self, user: str) -> bool:
+        return user.rpartition(":")[2] in self.settings.admins
+
+    def may_use(self, user: str, chat: str) -> bool:
+        """Whether the allow-list lets a person, or the chat they write in, use easel. No list lets everybody."""
+        allowed = self.settings.allow
+        return not allowed or self.is_admin(user) or bool({user.rpartition(":")[2], chat.rpartition(":")[2]} & allowed)

@@ -1,0 +1,208 @@
+"""The command line: ``easel …``.
+
+Commands are grouped by noun. Each imports what it needs when it runs, so that ``easel --help`` answers at once.
+Everything asked for with ``--json`` goes to standard output and nothing else does; progress and words go to standard
+error. Mistakes become one sentence and exit code 1 (2 for wrong usage), never a traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import sys
+from typing import Any
+
+import click
+
+from bot.errors import EaselError
+from pipeline.errors import PipelineError
+from promptlib.errors import PromptlibError
+
+# Threads that spin while they wait slow painting several times when something else runs; this must be set before
+# anything imports torch.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+class Group(click.Group):
+    """A group whose deliberate errors come out as one sentence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (EaselError, PromptlibError, PipelineError) as error:
+            raise click.ClickException(str(error)) from error
+        except sqlite3.OperationalError as error:
+            raise click.ClickException(
+                f"The database cannot be used ({error}); make room on the disk, or let the other process end."
+            ) from error
+        except BrokenPipeError:
+            # The reader went away, as `head` does.
+            sys.stderr.close()
+            return None
+
+
+class Size(click.ParamType[Any]):
+    """``WxH`` in pixels."""
+
+    name = "WxH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        width, _, height = str(value).lower().replace("×", "x").partition("x")
+        if not (width.isdigit() and height.isdigit() and 0 < int(width) <= 8192 and 0 < int(height) <= 8192):
+            self.fail(f"{value!r} is no size; write width and height like 768x512.", param, ctx)
+        return int(width), int(height)
+
+
+def show(value: Any) -> None:
+    """JSON to standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="easel")
+def main() -> None:
+    """Paints what you ask for, because it speaks the language the image model was trained on.
+
+    Start with: easel draw "帮我画一只红色的苹果"
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+
+
+@main.command()
+@click.argument("text")
+@click.option("--model", metavar="ID", help="The model that paints; see `easel models list`.")
+@click.option("--raw", is_flag=True, help="Leave the text alone: it is the prompt.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Seed of the first picture; the next ones count up.")
+@click.option("--count", type=click.IntRange(1, 10), help="How many pictures.")
+@click.option("--size", type=Size(), help="Width and height in pixels.")
+@click.option("--steps", type=click.IntRange(1, 500), help="Sampling steps; default: the model's.")
+@click.option("--out", type=click.Path(file_okay=False), help="Put the pictures into this folder as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def draw(
+    text: str,
+    model: str | None,
+    raw: bool,
+    seed: int | None,
+    count: int | None,
+    size: tuple[int, int] | None,
+    steps: int | None,
+    out: str | None,
+    as_json: bool,
+) -> None:
+    """Paint TEXT and show the prompt that was used."""
+    from bot.drawing import Wishes, draw_once
+
+    result = draw_once(text, Wishes(model=model, raw=raw, seed=seed, count=count, size=size, steps=steps, out=out))
+    if as_json:
+        show(result.to_json())
+    else:
+        click.echo(result.to_text())
+
+
+@main.command()
+@click.argument("text", required=False)
+@click.option("--model", metavar="ID", help="The model to write for; default: EASEL_MODEL if that is set, else sdxl.")
+@click.option("--explain", is_flag=True, help="Tell tag by tag where it came from.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--jsonl", is_flag=True, help='Read lines {"id", "session", "text"} and answer each with a JSON line.')
+def rewrite(text: str | None, model: str | None, explain: bool, as_json: bool, jsonl: bool) -> None:
+    """Rewrite TEXT (or standard input) into a prompt, without painting."""
+    from bot.rewriting import Rewriter
+
+    if as_json and jsonl:
+        raise click.UsageError("Choose one of --json and --jsonl.")
+    if jsonl:
+        if text is not None:
+            raise click.UsageError("--jsonl reads standard input; leave TEXT out.")
+        failed = 0
+        for line in Rewriter(model).lines(sys.stdin):
+            failed += "error" in line
+            show(line)
+        if failed:
+            raise click.ClickException(f"{failed} line(s) could not be rewritten; each says why in its answer.")
+        return
+    answer = Rewriter(model).rewrite(sys.stdin.read() if text is None else text)
+    if as_json:
+        show(answer.to_json())
+    else:
+        click.echo(answer.to_text(explain=explain))
+
+
+@main.command()
+@click.option("--model", metavar="ID", help="The model that paints.")
+def chat(model: str | None) -> None:
+    """Talk to the assistant in this terminal; no token needed."""
+    from bot.terminal import Terminal
+
+    Terminal(model).run()
+
+
+@main.command()
+def bot() -> None:
+    """Run the Telegram bot, by polling or by webhook."""
+    from bot.settings import load_settings
+
+    settings = load_settings()
+    if not settings.telegram_token:
+        raise EaselError("There is no bot token; get one from @BotFather in Telegram and set EASEL_TELEGRAM_TOKEN.")
+    from bot.telegram import main as run_bot
+
+    run_bot(settings)
+
+
+@main.group(cls=Group, invoke_without_command=True)
+@click.pass_context
+def settings(ctx: click.Context) -> None:
+    """What can be set, and to what it is set."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(settings_list)
+
+
+@settings.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def settings_list(as_json: bool = False) -> None:
+    """All settings with their values, where those come from, and what they mean."""
+    from bot.settings import SETTINGS, effective, home_folder
+
+    home = home_folder(os.environ)
+    values = {"home": (str(home), "environment" if os.environ.get("EASEL_HOME") else "default")}
+    values |= effective(os.environ, home)
+    rows: list[dict[str, Any]] = []
+    for setting in SETTINGS:
+        value, origin = values[setting.name]
+        plain = sorted(value) if isinstance(value, frozenset) else value
+        hidden = "(set)" if setting.kind == "secret" and value else plain
+        rows.append({"name": setting.variable, "value": hidden, "from": origin, "help": setting.help})
+    if as_json:
+        show(rows)
+        return
+    for row in rows:
+        value = ",".join(row["value"]) if isinstance(row["value"], list) else row["value"]
+        click.echo(f"{row['name']}={value}  ({row['from']})\n    {row['help']}")
+
+
+@settings.command(name="path")
+def settings_path() -> None:
+    """Where easel.toml is read from."""
+    from bot.settings import home_folder
+
+    click.echo(home_folder(os.environ) / "easel.toml")
+
+
+def _add_groups() -> None:
+    from bot.cli_doodle import doodle
+    from bot.cli_library import library
+    from bot.cli_queue import models, queue
+
+    for group in (library, queue, models, doodle):
+        main.add_command(group)
+
+
+_add_groups()
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,13 @@
+"""Everything the faces raise on purpose; the text is one sentence a person can act on."""
+
+
+class EaselError(Exception):
+    """Base of the faces' own errors."""
+
+
+class SettingsError(EaselError):
+    """A setting has a value that cannot be used."""
+
+
+class NotYours(EaselError):
+    """Somebody pressed a button or gave a command that only another person may."""

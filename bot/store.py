@@ -1,0 +1,178 @@
+"""What the faces remember: messages received, what each chat has chosen, and what was delivered.
+
+The rows are written before anything is acknowledged, so that a restart can go on where a crash stopped. Knows
+nothing of any chat library.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database, Migrations
+
+from bot.errors import EaselError
+from bot.messages import ChatSettings, Incoming
+
+migrations = Migrations("bot")
+
+
+@migrations()
+def m001_chats(db: Database) -> None:
+    db.execute("""
+        CREATE TABLE inbox (
+            key TEXT PRIMARY KEY,
+            chat TEXT NOT NULL,
+            user TEXT NOT NULL,
+            text TEXT NOT NULL,
+            language TEXT NOT NULL,
+            message TEXT NOT NULL,
+            received TEXT NOT NULL,
+            answered TEXT NOT NULL DEFAULT ''
+        )""")
+    db.execute("CREATE INDEX inbox_answered ON inbox (answered)")
+    db.execute("""
+        CREATE TABLE chats (
+            chat TEXT PRIMARY KEY,
+            model TEXT NOT NULL DEFAULT '',
+            raw INTEGER NOT NULL DEFAULT 0,
+            amount TEXT NOT NULL DEFAULT '',
+            language TEXT NOT NULL DEFAULT '',
+            brief TEXT NOT NULL DEFAULT ''
+        )""")
+    db.execute("""
+        CREATE TABLE deliveries (
+            job INTEGER PRIMARY KEY,
+            chat TEXT NOT NULL,
+            message TEXT NOT NULL,
+            language TEXT NOT NULL,
+            sent TEXT NOT NULL DEFAULT '{}',
+            done TEXT NOT NULL DEFAULT ''
+        )""")
+    db.execute("CREATE INDEX deliveries_done ON deliveries (done)")
+
+
+def open_database(path: Path) -> Database:
+    """Open the one database file for the calling thread, in WAL mode so that readers and a writer get along.
+
+    Raises:
+        EaselError: the file is no database, or cannot be opened or written.
+    """
+    try:
+        db = Database(sqlite3.connect(path, timeout=30, isolation_level=None))
+        db.execute("PRAGMA busy_timeout = 30000")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA foreign_keys = ON")
+        migrations.apply(db)
+    except sqlite3.DatabaseError as error:
+        raise EaselError(
+            f"The database {path} cannot be used ({error}); move it away to start afresh, or restore a backup."
+        ) from error
+    return db
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+class Store:
+    """The tables `inbox`, `chats` and `deliveries` of a database that is passed in."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    # --- messages ---------------------------------------------------------------------------------------------
+
+    def accept(self, incoming: Incoming) -> bool:
+        """Store a message; False if it was stored before."""
+        row = {**asdict(incoming), "received": now(), "answered": ""}
+        sql = f"INSERT OR IGNORE INTO inbox ({', '.join(row)}) VALUES ({', '.join(':' + name for name in row)})"
+        with closing(self.db.conn.cursor()) as cursor:
+            return cursor.execute(sql, row).rowcount == 1
+
+    def waiting(self) -> list[Incoming]:
+        """Messages stored but not answered, oldest first."""
+        rows = self.db.query(
+            "SELECT key, chat, user, text, language, message FROM inbox WHERE answered = '' ORDER BY rowid"
+        )
+        return [Incoming(**row) for row in rows]
+
+    def is_answered(self, key: str) -> bool:
+        return bool(list(self.db.query("SELECT 1 FROM inbox WHERE key = ? AND answered != ''", [key])))
+
+    def answered(self, key: str) -> None:
+        self.db.execute("UPDATE inbox SET answered = ? WHERE key = ?", [now(), key])
+
+    # --- chats ------------------------------------------------------------------------------------------------
+
+    def chat(self, chat: str, default: ChatSettings) -> ChatSettings:
+        row = next(iter(self.db.query("SELECT * FROM chats WHERE chat = ?", [chat])), None)
+        if row is None:
+            return default
+        return ChatSettings(
+            model=row["model"] or default.model,
+            raw=bool(row["raw"]),
+            amount=row["amount"] or default.amount,
+            language=row["language"] or "",
+        )
+
+    def set_chat(self, chat: str, **values: Any) -> None:
+        columns = {"chat": chat, **values}
+        names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+        changes = ", ".join(f"{name} = :{name}" for name in values)
+        self.db.execute(
+            f"INSERT INTO chats ({names}) VALUES ({marks}) ON CONFLICT (chat) DO UPDATE SET {changes}", columns
+        )
+
+    def brief(self, chat: str) -> dict[str, Any] | None:
+        """The brief of the last request in a chat, for refinements."""
+        row = next(iter(self.db.query("SELECT brief FROM chats WHERE chat = ?", [chat])), None)
+        if row is None or not row["brief"]:
+            return None
+        brief: dict[str, Any] = json.loads(row["brief"])
+        return brief
+
+    # --- deliveries -------------------------------------------------------------------------------------------
+
+    def promise(self, job_id: int, incoming: Incoming, language: str) -> None:
+        """Note that the outcome of a job is owed to a chat."""
+        self.db.execute(
+            "INSERT INTO deliveries (job, chat, message, language, sent, done) VALUES (?, ?, ?, ?, '{}', '')",
+            [job_id, incoming.chat, incoming.message, language],
+        )
+
+    def owed(self, front: str) -> list[dict[str, Any]]:
+        """Deliveries of a front that are not complete, oldest first."""
+        rows = self.db.query("SELECT * FROM deliveries WHERE done = '' AND chat LIKE ? ORDER BY job", [f"{front}:%"])
+        return [{**row, "sent": json.loads(row["sent"])} for row in rows]
+
+    def delivery(self, job_id: int) -> dict[str, Any] | None:
+        row = next(iter(self.db.query("SELECT * FROM deliveries WHERE job = ?", [job_id])), None)
+        return {**row, "sent": json.loads(row["sent"])} if row else None
+
+    def mark_sent(self, job_id: int, what: str, message: str) -> None:
+        self.db.execute(
+            "UPDATE deliveries SET sent = json_set(sent, '$.' || json_quote(?), ?) WHERE job = ?",
+            [what, message, job_id],
+        )
+
+    def delivered(self, job_id: int) -> None:
+        self.db.execute("UPDATE deliveries SET done = ? WHERE job = ?", [now(), job_id])
+
+    def counts(self) -> dict[str, int]:
+        """How many people wrote, in how many chats, how many messages, and how many answers are owed."""
+        row = next(
+            iter(
+                self.db.query(
+                    "SELECT COUNT(DISTINCT user) AS people, COUNT(DISTINCT chat) AS chats, COUNT(*) AS messages, "
+                    "(SELECT COUNT(*) FROM deliveries WHERE done = '') AS owed FROM inbox"
+                )
+            )
+        )
+        return {name: int(value) for name, value in row.items()}

@@ -1,0 +1,176 @@
+"""Everything easel says to people, in Chinese and English. A face asks for a text by key; nothing else speaks.
+
+Adding a sentence is adding a line with both languages; a test holds them complete.
+"""
+
+from __future__ import annotations
+
+import re
+
+LANGUAGES = ("zh", "en")
+
+#: key: (Chinese, English)
+TEXTS: dict[str, tuple[str, str]] = {
+    # requests
+    "painting": ("正在画…", "Painting…"),
+    "queued": ("已排队,前面还有 {ahead} 张。", "Queued; {ahead} before yours."),
+    "progress": ("正在画… {step}/{total}", "Painting… {step}/{total}"),
+    "empty": (
+        "还没有内容。说说你想看到什么,比如:一个红苹果。",
+        "Nothing to draw yet. Tell me what you want to see, for example: a red apple.",
+    ),
+    "too_long": (
+        "这段话太长了,请用 8000 字以内描述画面。",
+        "That is too long; please describe the picture in at most 8,000 characters.",
+    ),
+    "failed": ("没画成:{reason}", "That did not work: {reason}"),
+    "failed_general": ("抱歉,这次没画成,请再试一次。", "Sorry, that did not work. Please try again."),
+    "cancelled": ("已取消 {count} 个任务。", "Cancelled {count} job(s)."),
+    "nothing_to_cancel": ("没有在等的任务。", "Nothing is waiting."),
+    # under a picture
+    "prompt": ("提示词", "Prompt"),
+    "negative": ("反向提示词", "Negative"),
+    "model": ("模型", "Model"),
+    "seed": ("种子", "Seed"),
+    # why
+    "why_title": ("你的话:{request}", "You wrote: {request}"),
+    "why_nothing": ("提示词就是你的原话。", "The prompt is your text as it stands."),
+    "origin_words": ("你的话", "your words"),
+    "origin_translation": ("译自“{source}”", "translated from “{source}”"),
+    "origin_library": ("词库 #{id},评分 {score}", "library prompt #{id}, scored {score}"),
+    "origin_house": ("easel 的默认", "easel's default"),
+    "origin_authors": ("模型作者推荐", "recommended by the model's authors"),
+    "origin_nearest": ("模型会画的最接近的词", "the nearest thing this model can paint"),
+    "why_dropped": ("没用上:{tags}", "Left out: {tags}"),
+    # notes
+    "note_nearest": (
+        "这个模型不会画“{asked}”,画了最接近的 {used}。",
+        "This model knows no “{asked}”; painted the nearest: {used}.",
+    ),
+    "note_unknown_subject": (
+        "这个模型没学过“{asked}”,结果可能认不出来。",
+        "This model never learned “{asked}”; the result may not show it.",
+    ),
+    "note_only_one_subject": (
+        "这个模型一次只画一样东西,画了 {used}。",
+        "This model paints one thing at a time; painted {used}.",
+    ),
+    "note_size": ("尺寸 {asked} 调整为 {used}。", "Size {asked} became {used}."),
+    "note_fixed_size": ("这个模型只画 {used}。", "This model only paints {used}."),
+    "note_dropped": ("超出模型长度,没用上:{tags}。", "Too long for this model; left out: {tags}."),
+    "note_negative_unsupported": (
+        "这个模型没有反向提示词,尽量避开:{avoid}。",
+        "This model takes no negative prompt; it cannot be told to avoid: {avoid}.",
+    ),
+    "note_flag_ignored": ("忽略了参数 {flag}。", "Ignored the flag {flag}."),
+    # talk
+    "chat_greeting": ("你好!告诉我你想看到什么,我来画。", "Hello! Tell me what you want to see and I'll paint it."),
+    "chat_thanks": ("不客气!", "You're welcome!"),
+    "chat_goodbye": ("再见,晚安!", "Goodbye, see you!"),
+    "chat_praise": ("谢谢夸奖!给它打个分,我会越画越好。", "Thank you! Rate it, and I get better."),
+    "chat_confirm": ("好的。想画什么就告诉我。", "All right. Tell me what to paint."),
+    "chat_smalltalk": ("我更会画画。说说你想看到什么?", "I am better at painting. What would you like to see?"),
+    "chat_unhappy": (
+        "抱歉。说说哪里不对,比如“再红一点”,我来改。",
+        "Sorry. Tell me what is wrong, such as “more red”, and I'll change it.",
+    ),
+    "chat_unclear": (
+        "我没看懂要画什么。试试:一只在窗边睡觉的猫,水彩风格。",
+        "I could not tell what to paint. Try: a cat sleeping by a window, watercolor.",
+    ),
+    "chat_nothing_to_change": (
+        "还没有画可以改。先说说你想看到什么。",
+        "There is no picture to change yet. Tell me first what you want to see.",
+    ),
+    "chat_about_bot": (
+        "我是 easel。你用平常的话说想看什么,我把它改写成模型听得懂的提示词再画出来,并告诉你用了什么提示词。给图打分,大家的画都会变好。",
+        "I am easel. You say in your own words what you want to see; I rewrite it into a prompt the model understands, paint it, and show you that prompt. Rate pictures and everybody's get better.",
+    ),
+    "chat_about_models": ("可用的模型:{models}。用 /model 选择。", "Models: {models}. Choose one with /model."),
+    "chat_about_prompt": (
+        "每张图下面都有它的提示词,“为什么”会逐词说明来历。",
+        "Each picture comes with its prompt; “why” tells where every word came from.",
+    ),
+    "chat_help": (
+        "直接说你想看到什么,比如“帮我画一只戴红帽子的猫,水彩风格,不要文字”。可以接着改:“再红一点”“换成狗”“16:9”。",
+        "Just say what you want to see, such as “a cat with a red hat, watercolor, no text”. Then change it: “more red”, “make it a dog”, “16:9”.",
+    ),
+    "refused": ("这个我不画。换一个想法吧。", "I won't paint that. Please try another idea."),
+    # terminal
+    "terminal_hello": (
+        "说说你想看到什么;/why 为什么,/again 再来一张,/rate 1-5 打分,/model 换模型,/raw 原话,/quit 退出。",
+        "Say what you want to see; /why, /again, /rate 1-5, /model ID, /raw on|off, /quit.",
+    ),
+    "terminal_help": (
+        "可用:/why /again /rate 1-5(先画一张),/model ID,/raw on|off,/quit。",
+        "There is /why, /again and /rate 1-5 (after a picture), /model ID, /raw on|off and /quit.",
+    ),
+    "rated": ("你的评分:{value}。这条提示词现在 {score} 分。", "Your rating: {value}. This prompt now scores {score}."),
+    # loading
+    "stage_loading": ("正在装载模型…", "Loading the model…"),
+    "stage_downloading": ("正在下载模型,第一次会比较久…", "Downloading the model, which takes a while the first time…"),
+    # telegram
+    "start": (
+        "你好,我是 easel。用平常的话告诉我想看到什么,我把它改写成模型听得懂的提示词,画出来给你看。\n\n试试:帮我画一只红色的苹果",
+        "Hello, I am easel. Tell me in your own words what you want to see; I turn it into a prompt the model "
+        "understands, and paint it.\n\nTry: draw me a red apple",
+    ),
+    "help": (
+        "直接写你想看到什么,中文英文都行,可以接着改:“再红一点”“换成狗”。\n"
+        "每张图下面有它的提示词和按钮:打分、再来一张、原图、为什么、删除。\n\n"
+        "/model 选择模型\n/raw on|off 原样使用你的文字\n/settings 这个聊天的设置\n/cancel 取消在等的任务",
+        "Just write what you want to see, in Chinese or English, then change it: “more red”, “make it a dog”.\n"
+        "Under each picture stand its prompt and buttons: rate, again, original file, why, delete.\n\n"
+        "/model choose a model\n/raw on|off use your text as it stands\n/settings of this chat\n"
+        "/cancel what is waiting",
+    ),
+    "command_help": ("怎么用", "How it works"),
+    "command_model": ("选择模型", "Choose the model"),
+    "command_raw": ("on|off:原样使用你的文字", "on|off: use your text as it stands"),
+    "command_settings": ("这个聊天的设置", "This chat's settings"),
+    "command_cancel": ("取消你在等的任务", "Cancel what you are waiting for"),
+    "unknown_command": ("没有这个命令,/help 里有全部命令。", "There is no such command; /help lists them all."),
+    "only_text": (
+        "我只看得懂文字。用一句话告诉我你想看到什么吧。",
+        "I only understand text. Tell me in a sentence what you want to see.",
+    ),
+    "album": ("{count} 张都在上面。给它们打个分?", "All {count} are above. How do you like them?"),
+    "button_again": ("🔁 再来一张", "🔁 Again"),
+    "button_file": ("📄 原图", "📄 Original"),
+    "button_why": ("❓ 为什么", "❓ Why"),
+    "button_delete": ("🗑 删除", "🗑 Delete"),
+    "rated": ("记下了:{value} 分。谢谢!", "Noted: {value} of 5. Thank you!"),
+    "withdrawn": ("评分已撤回。", "Your rating is withdrawn."),
+    "deleted": ("已删除。", "Deleted."),
+    "not_yours": ("只有画的主人或管理员可以这样做。", "Only the person who asked for it, or an admin, may do that."),
+    "gone": ("这张图已经不在了。", "That picture is no longer here."),
+    "model_now": ("现在用的模型:{model}。选一个:", "The model is {model}. Choose one:"),
+    "model_set": ("以后用 {model} 画。", "From now on {model} paints."),
+    "model_unknown": ("没有叫 {model} 的模型。可选:{models}", "There is no model {model}. There are: {models}"),
+    "raw_on": ("你的文字会原样交给模型。", "Your text goes to the model as it stands."),
+    "raw_off": ("我会改写你的文字。", "I will rewrite your text."),
+    "raw_now": ("raw 现在是 {state}。用 /raw on 或 /raw off 切换。", "raw is {state}. Change it with /raw on or /raw off."),
+    "settings": (
+        "模型:{model}(/model)\n原样使用文字:{raw}(/raw)\n从词库借用:{amount}",
+        "Model: {model} (/model)\nText as it stands: {raw} (/raw)\nBorrowed from the library: {amount}",
+    ),
+    "stats": ("统计\n{lines}", "Statistics\n{lines}"),
+    "admins_only": ("这个命令只给管理员用。", "This command is for admins only."),
+    "general": ("抱歉,出了点问题,请稍后再试。", "Sorry, something went wrong. Please try again later."),
+}
+
+
+def say(key: str, language: str, **values: object) -> str:
+    """The text of a key in ``zh`` or ``en``, with its values filled in."""
+    chinese, english = TEXTS[key]
+    return (chinese if language == "zh" else english).format(**values)
+
+
+def language_of(text: str, default: str = "en") -> str:
+    """The language to answer a text in: Chinese where it has Chinese characters and no kana, English where it has
+    Latin letters, else what the front knows."""
+    if re.search(r"[\u3040-\u30ff]", text):
+        return default
+    if re.search(r"[\u3400-\u9fff]", text):
+        return "zh"
+    return "en" if re.search(r"[A-Za-z]", text) else default

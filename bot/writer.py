@@ -1,0 +1,154 @@
+"""From a text to a prompt: understand, retrieve, compose, with the time each took.
+
+The one way that `easel rewrite`, `easel draw` and every chat go. Knows nothing of chats, jobs or pictures.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.profiles import Profile
+from promptlib import retrieval
+from promptlib.brief import Brief
+from promptlib.cache import EmbeddingCache
+from promptlib.compose import compose
+from promptlib.errors import RequestError
+from promptlib.index import VectorIndex
+from promptlib.library import Library
+from promptlib.records import Hit, Prompt, Target
+from promptlib.understanding import understand
+
+#: Longer than any message a chat can send, shorter than what would keep everybody waiting.
+MAX_TEXT = 8000
+#: Neighbours that are looked at for words to borrow.
+HITS = 8
+#: Whose prompts a dialect learns from: its own first, then those whose style words it can use.
+LENDERS = {"sentence": ("sentence", "tags"), "booru": ("booru", "tags")}
+MAX_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a text. `prompt` is None where nothing is to be painted; then the brief says why."""
+
+    brief: Brief
+    prompt: Prompt | None
+    hits: tuple[Hit, ...]
+    seconds: dict[str, float]
+
+
+def target_of(profile: Profile) -> Target:
+    """What promptlib must know of a model."""
+    return Target(
+        id=profile.id,
+        dialect=profile.dialect,
+        family=profile.family,
+        width=profile.width,
+        height=profile.height,
+        multiple=profile.multiple,
+        tokens=profile.tokens,
+        tokenizer=profile.tokenizer,
+        negative=profile.negative,
+        quality=profile.quality,
+        negative_default=profile.negative_default,
+        vocabulary=profile.vocabulary,
+    )
+
+
+def new_seed() -> int:
+    return random.randint(0, MAX_SEED)
+
+
+class Writer:
+    """Writes prompts with a library and its index. One per thread: a library is bound to its thread."""
+
+    def __init__(self, library: Library, index: VectorIndex) -> None:
+        self.library = library
+        self.index = index
+        self._cache = EmbeddingCache(library.db)
+
+    def write(
+        self,
+        text: str,
+        profile: Profile,
+        *,
+        previous: Brief | None = None,
+        raw: bool = False,
+        amount: str = "little",
+        owner: str | None = None,
+    ) -> Written:
+        """Understand a text and write its prompt for a model.
+
+        Args:
+            previous: the brief of the last request in this conversation.
+            raw: leave the text alone; it becomes the prompt as it stands.
+            owner: whose own well-rated prompts are used besides everybody's.
+
+        Raises:
+            RequestError: the text is empty or far too long.
+        """
+        text = text.strip()
+        if not text:
+            raise RequestError("There is nothing to draw yet; write what you want to see, for example: a red apple.")
+        if len(text) > MAX_TEXT:
+            raise RequestError(
+                f"That request has {len(text):,} characters; please describe the picture in at most {MAX_TEXT:,}."
+            )
+        begun = time.perf_counter()
+        brief = Brief("image", text, raw=text) if raw else understand(text, previous)
+        understood = time.perf_counter()
+        if brief.kind not in ("image", "refine"):
+            return Written(brief, None, (), {"understand": understood - begun, "retrieve": 0.0, "compose": 0.0})
+        hits = () if brief.raw or amount == "none" else self.find(brief.query(), profile, owner)
+        found = time.perf_counter()
+        prompt = compose(brief, hits, target_of(profile), amount=amount, nearest=self.nearest)
+        if profile.fixed_size and (prompt.width, prompt.height) != (profile.width, profile.height):
+            size = {"asked": f"{prompt.width}x{prompt.height}", "used": f"{profile.width}x{profile.height}"}
+            prompt = dataclasses.replace(
+                prompt, width=profile.width, height=profile.height, notes=(*prompt.notes, ("fixed_size", size))
+            )
+        composed = time.perf_counter()
+        seconds = {"understand": understood - begun, "retrieve": found - understood, "compose": composed - found}
+        return Written(brief, prompt, hits, seconds)
+
+    def find(self, query: str, profile: Profile, owner: str | None = None) -> tuple[Hit, ...]:
+        """The best library prompts for a text, from the dialects that this model's dialect can learn from."""
+        vector = self.index.embedder.queries([query])[0]
+        found: dict[int, Hit] = {}
+        for dialect in LENDERS.get(profile.dialect, (profile.dialect,)):
+            for hit in retrieval.retrieve_near(
+                self.library, self.index, vector, k=HITS, family=profile.family, dialect=dialect, owner=owner
+            ):
+                found[hit.prompt.id] = hit
+        return tuple(sorted(found.values(), key=lambda hit: -hit.rank)[:HITS])
+
+    def nearest(self, word: str, among: Sequence[str]) -> tuple[str, float]:
+        """The word of a closed vocabulary that means most nearly the same, and their cosine."""
+        names = list(among)
+        vectors = self._cache.passages(self.index.embedder, names)
+        cosines = vectors @ self.index.embedder.queries([word])[0]
+        best = int(np.argmax(cosines))
+        return names[best], float(cosines[best])
+
+
+def sources_json(written: Written) -> list[dict[str, Any]]:
+    """The library prompts that were looked at, those that lent words first."""
+    used = {hit.prompt.id for hit in written.prompt.sources} if written.prompt else set()
+    hits = sorted(written.hits, key=lambda hit: (hit.prompt.id not in used, -hit.rank))
+    return [
+        {
+            "id": hit.prompt.id,
+            "score": round(hit.prompt.score, 3),
+            "similarity": round(hit.similarity, 3),
+            "text": hit.prompt.text,
+            "used": hit.prompt.id in used,
+        }
+        for hit in hits
+    ]
