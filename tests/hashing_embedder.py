@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +25,6 @@ class HashingEmbedder(Embedder):
         self.seen += texts
         out = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for row, text in enumerate(texts):
-            for word in text.lower().replace(",", " ").split():
+            for word in re.findall(r"\w+", text.lower()):
                 out[row, sum(map(ord, word)) % self.dimension] += 1
         return out
