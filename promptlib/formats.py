@@ -42,13 +42,11 @@ Reader = Callable[[Path, str], Iterator[Row]]
 def reader_for(path: Path) -> Reader:
     """The reader for a file, by how it begins; raises `ImportFailed` if nothing fits."""
     with _opened(path) as file:
-        try:
-            start = file.read(4096)
-        except UnicodeDecodeError as error:
-            raise ImportFailed(f"{path} is not a text file in UTF-8; save it as UTF-8 and import it again.") from error
-    begin = start.lstrip()
+        begin = file.read(4096).lstrip()
     if not begin:
         raise ImportFailed(f"{path} is empty; there is nothing to import.")
+    if "\0" in begin or "\udc80" <= begin[0] <= "\udcff":
+        raise ImportFailed(f"{path} is not a text file in UTF-8; save it as UTF-8 and import it again.")
     if begin[0] == "[":
         return read_json_array
     if begin[0] == "{":
@@ -65,7 +63,7 @@ def reader_for(path: Path) -> Reader:
 def read_jsonl(path: Path, source: str) -> Iterator[Row]:
     """One JSON object a line, with the fields of `LibraryPrompt`."""
     with _opened(path) as file:
-        for number, line in enumerate(_lines(path, file), 1):
+        for number, line in enumerate(_lines(file), 1):
             if len(line) > LONGEST:
                 yield Row(number, reason=f"longer than {LONGEST} characters", position=file.buffer.tell())
             elif line.strip():
@@ -90,8 +88,6 @@ def read_styles(path: Path, source: str) -> Iterator[Row]:
                 return
             except csv.Error as error:
                 yield Row(reader.line_num, reason=f"not CSV ({error})", position=file.buffer.tell())
-            except UnicodeDecodeError as error:
-                raise _not_utf8(path, reader.line_num) from error
             else:
                 yield _row(reader.line_num, file, from_style, fields, source)
 
@@ -114,23 +110,21 @@ def _from_line(line: str, source: str) -> LibraryPrompt:
 
 def _opened(path: Path) -> TextIO:
     try:
-        return path.open(encoding="utf-8-sig", newline="")
+        # Bytes that are not UTF-8 come through as lone surrogates and spoil their row only.
+        return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
     except OSError as error:
         raise ImportFailed(f"{path} cannot be opened ({error.strerror}); check the name and try again.") from error
 
 
-def _lines(path: Path, file: TextIO) -> Iterator[str]:
+def _lines(file: TextIO) -> Iterator[str]:
     """Lines of any length: of one that is longer than LONGEST, only the beginning and one character more."""
-    line, number, part = "", 0, "-"
+    line, part = "", "-"
     while part:
-        try:
-            part = file.readline(CHUNK)
-        except UnicodeDecodeError as error:
-            raise _not_utf8(path, number) from error
+        part = file.readline(CHUNK)
         line = (line + part)[: LONGEST + 1]
         if line and (part.endswith("\n") or not part):
             yield line
-            line, number = "", number + 1
+            line = ""
 
 
 def _array_items(path: Path, file: TextIO) -> Iterator[Any]:
@@ -139,10 +133,7 @@ def _array_items(path: Path, file: TextIO) -> Iterator[Any]:
     buffer, wanted, ended = file.read(CHUNK).lstrip()[1:], 1, False
     while True:
         while len(buffer) < wanted and not ended:
-            try:
-                part = file.read(CHUNK)
-            except UnicodeDecodeError as error:
-                raise _damaged(path, number) from error
+            part = file.read(CHUNK)
             buffer, ended = (buffer + part).lstrip(" \t\r\n,"), not part
         buffer = buffer.lstrip(" \t\r\n,")
         if buffer.startswith("]"):
@@ -161,7 +152,3 @@ def _array_items(path: Path, file: TextIO) -> Iterator[Any]:
 
 def _damaged(path: Path, number: int) -> ImportFailed:
     return ImportFailed(f"{path} is damaged or cut off after entry {number}; get a whole copy and import it again.")
-
-
-def _not_utf8(path: Path, number: int) -> ImportFailed:
-    return ImportFailed(f"{path} is not UTF-8 after line {number}; save it as UTF-8 and import it again.")

@@ -32,10 +32,7 @@ def from_object(value: Any, source: str) -> LibraryPrompt:
     """A JSON object: ours, or an entry of a known collection."""
     if not isinstance(value, dict):
         raise BadRow("not a JSON object")
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise BadRow("not valid Unicode") from error
+    _require_unicode(value)
     if "likes" in value and "prompt" in value:
         return _trending(value, source)
     if "prompt" in value and "text" not in value:
@@ -47,6 +44,7 @@ def from_object(value: Any, source: str) -> LibraryPrompt:
 
 def from_style(fields: Mapping[Any, Any], source: str) -> LibraryPrompt:
     """An A1111 style. With a placeholder it is a template: kept in `extra`, and its words without it are the text."""
+    _require_unicode(dict(fields))
     template = _text(fields.get("prompt"))
     pieces = [piece.strip(" ,.\n") for piece in template.split("{prompt}")]
     extra = {"title_en": str(fields.get("name") or "").strip()}
@@ -123,6 +121,14 @@ def _own(value: Mapping[str, Any], source: str) -> LibraryPrompt:
     )
 
 
+def _require_unicode(value: Any) -> None:
+    """Lone surrogates come from bytes that are not UTF-8, or from half a pair of JSON escapes."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise BadRow("not valid Unicode in UTF-8") from error
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise BadRow("no text" if value is None else "the text is not a string")
@@ -137,21 +143,21 @@ def _text(value: Any) -> str:
 
 
 def _string(value: Mapping[str, Any], name: str) -> str:
-    field = value.get(name) or ""
-    if not isinstance(field, str):
+    field = value.get(name)
+    if not isinstance(field, str | None):
         raise BadRow(f"{name} is not a string")
-    return field
+    return field or ""
 
 
 def _mapping(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    field = value.get(name) or {}
-    if not isinstance(field, dict):
+    field = value.get(name)
+    if not isinstance(field, dict | None):
         raise BadRow(f"{name} is not an object")
-    return field
+    return field or {}
 
 
 def _tags(value: Mapping[str, Any]) -> Any:
-    tags = value.get("tags") or []
+    tags = value.get("tags", [])
     if not isinstance(tags, list) or not all(
         isinstance(tag, dict) and isinstance(tag.get("text"), str) for tag in tags
     ):
