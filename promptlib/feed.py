@@ -56,22 +56,26 @@ def ids(library: Library, *, after: Point = START, until: Point = END) -> set[in
 
 def usable(
     library: Library,
-    ids: Sequence[int],
+    among: Sequence[int] | None = None,
     *,
     min_score: float,
     owner: str | None = None,
     family: str | None = None,
     dialect: str | None = None,
 ) -> dict[int, float]:
-    """Of these ids, those that retrieval may use, with their scores.
+    """Of these ids (of all, if None), those that retrieval may use, with their scores.
 
     Eligible for everybody, or the owner's own that the owner rated well. A row without a family fits any.
     """
     sql = """SELECT id, score FROM prompts
-        WHERE id IN (SELECT value FROM json_each(:ids)) AND removed = '' AND score >= :min_score
-        AND (:family IS NULL OR family IN ('', :family)) AND (:dialect IS NULL OR dialect = :dialect)
+        WHERE removed = '' AND score >= :min_score
+        AND (:family IS NULL OR family IN ('', :family))
         AND (eligible OR (owner = :owner AND promoted IS NOT 0 AND EXISTS (
             SELECT 1 FROM ratings WHERE prompt_id = id AND who = owner AND value >= :good)))"""
-    values = {"ids": json.dumps(list(ids)), "min_score": min_score, "owner": owner or None}
+    if among is not None:
+        sql += " AND id IN (SELECT value FROM json_each(:ids))"
+    if dialect is not None:
+        sql += " AND dialect = :dialect"
+    values = {"ids": json.dumps(among), "min_score": min_score, "owner": owner or None}
     rows = library.db.execute(sql, values | {"family": family, "dialect": dialect, "good": GOOD})
     return dict(rows.fetchall())

@@ -73,13 +73,23 @@ class VectorIndex:
     def __len__(self) -> int:
         return len(self._state.ids) if self._state else 0
 
-    def search(self, vector: Vectors, k: int) -> list[tuple[int, float]]:
-        """Ids and similarities of the `k` nearest passages, nearest first; fewer if there are fewer."""
+    def search(self, vector: Vectors, k: int, *, among: Sequence[int] | None = None) -> list[tuple[int, float]]:
+        """Ids and similarities of the `k` nearest passages (of those among these ids), nearest first; or fewer."""
+        import faiss
+
+        # One query gains nothing from threads, and beside painting their busy waiting costs 50 ms. Per thread.
+        faiss.omp_set_num_threads(1)
+        options: Any = None
+        if among is not None:
+            selector = faiss.IDSelectorBatch(np.array(among, dtype=np.int64))
+            options = faiss.SearchParameters()
+            options.sel = selector
         with self._lock:
             if not self._state or not self._state.ids:
                 return []
-            similarities, ids = self._state.index.search(vector[None], min(k, len(self._state.ids)))
-        return [(int(i), float(s)) for i, s in zip(ids[0], similarities[0], strict=True) if i >= 0]
+            k = min(k, len(self._state.ids))
+            similarities, ids = self._state.index.search(vector[None], k, params=options)
+        return [(i, s) for i, s in zip(ids[0].tolist(), similarities[0].tolist(), strict=True) if i >= 0]
 
     def refresh(self, library: Library, *, inline: int = INLINE) -> None:
         """Follow the library: load or build on first use, then take over what changed since.

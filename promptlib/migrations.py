@@ -48,6 +48,7 @@ def m001_prompts(db: Database) -> None:
     db.execute("CREATE INDEX prompts_changed ON prompts (changed, id)")
     db.execute("CREATE INDEX prompts_source ON prompts (source)")
     db.execute("CREATE INDEX prompts_score ON prompts (score)")
+    db.execute("CREATE INDEX prompts_dialect ON prompts (dialect)")
     db.execute("CREATE TABLE library (identity TEXT NOT NULL, revision INTEGER NOT NULL)")
     # The identity tells one database from another, so an index never answers for a library it was not built from.
     db.execute("INSERT INTO library VALUES (?, 0)", [uuid.uuid4().hex])

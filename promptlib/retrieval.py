@@ -6,6 +6,8 @@ become a prompt.
 
 from __future__ import annotations
 
+from functools import partial
+
 from promptlib import feed
 from promptlib.embeddings import Vectors
 from promptlib.index import VectorIndex
@@ -20,6 +22,8 @@ SCORE_WEIGHT = 0.15
 MIN_SCORE = 2.2
 #: Candidates ranked per hit wanted, and at least: room for a well-rated one to rise from below.
 CANDIDATES_PER_HIT, MIN_CANDIDATES = 8, 64
+#: Rows looked at per candidate before asking the library for everything that may be used, which takes longer.
+OVERFETCH = 4
 
 
 def retrieve(
@@ -55,15 +59,13 @@ def retrieve_near(
     """`retrieve` for a query that is embedded already."""
     index.refresh(library)
     wanted = max(CANDIDATES_PER_HIT * k, MIN_CANDIDATES)
-    fetch = wanted
-    while True:
-        near = index.search(vector, fetch)
-        scores = feed.usable(
-            library, [i for i, _ in near], owner=owner, family=family, dialect=dialect, min_score=min_score
-        )
-        if len(scores) >= wanted or len(near) < fetch:
-            break
-        fetch *= 4
+    usable = partial(feed.usable, library, owner=owner, family=family, dialect=dialect, min_score=min_score)
+    near = index.search(vector, OVERFETCH * wanted)
+    scores = usable([i for i, _ in near])
+    if len(scores) < wanted and len(near) < len(index):
+        # Few of the nearest may be used: look among all that may.
+        scores = usable()
+        near = index.search(vector, wanted, among=list(scores))
     ranked = sorted(
         ((similarity + SCORE_WEIGHT * (scores[i] - NEUTRAL), similarity, i) for i, similarity in near if i in scores),
         key=lambda entry: (-entry[0], entry[2]),
