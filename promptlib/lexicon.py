@@ -19,6 +19,9 @@ FOLDER = Path(__file__).parents[1] / "data" / "lexicon"
 #: Where a word of a kind stands in a prompt unless its section says otherwise.
 DEFAULT_SLOTS = {"noun": "subject", "color": "attribute", "adjective": "attribute", "material": "attribute"}
 
+#: Kinds of words that also are things when the sentence does not need them (门, 面, 头).
+_GRAMMAR_KINDS = frozenset({"measure", "place", "particle", "copula", "preposition", "object_marker", "suffix"})
+
 
 class LexiconError(PromptlibError):
     """A line of the lexicon that cannot be read."""
@@ -49,6 +52,7 @@ class Lexicon:
     """All words by what they look like in Chinese and in English, and the tables that go with them."""
 
     chinese: dict[str, Entry] = field(default_factory=dict)
+    other_chinese: dict[str, Entry] = field(default_factory=dict)
     english: dict[str, Entry] = field(default_factory=dict)
     degrees: dict[str, Degree] = field(default_factory=dict)
     patterns: dict[str, list[tuple[str, re.Pattern[str]]]] = field(default_factory=dict)
@@ -65,10 +69,10 @@ class Lexicon:
 
     def plural(self, noun: str) -> str:
         """The plural of an English noun or noun compound."""
+        if " of" in noun:
+            head, _, rest = noun.partition(" of")
+            return f"{self.plural(head)} of{rest}"
         before, _, last = noun.rpartition(" ")
-        if " of " in noun:
-            head, _, rest = noun.partition(" of ")
-            return f"{self.plural(head)} of {rest}"
         prefix = before + " " if before else ""
         return prefix + (self.plurals.get(last) or _regular_plural(last))
 
@@ -109,7 +113,7 @@ def _regular_plural(noun: str) -> str:
 def load(folder: Path = FOLDER) -> Lexicon:
     """The lexicon in a folder, read once."""
     lexicon = Lexicon()
-    for path in sorted(folder.glob("*.tsv")):
+    for path in sorted(folder.glob("*.tsv"), key=lambda path: (path.stem != "grammar", path.name)):
         section: dict[str, str] = {}
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if line.startswith("#:"):
@@ -129,7 +133,8 @@ def _read_word(lexicon: Lexicon, section: dict[str, str], cells: list[str]) -> N
     forms = [form.strip() for form in cells[0].split("|")]
     entry = Entry(forms[0], kind, section.get("domain", ""), section.get("slot", DEFAULT_SLOTS.get(kind, "other")))
     for chinese in cells[1].split() if len(cells) > 1 else ():
-        lexicon.chinese.setdefault(chinese, entry)
+        if lexicon.chinese.setdefault(chinese, entry).kind in _GRAMMAR_KINDS and kind not in _GRAMMAR_KINDS:
+            lexicon.other_chinese.setdefault(chinese, entry)
     if section.get("english") != "no":
         for form in forms:
             if form:

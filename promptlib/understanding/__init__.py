@@ -47,9 +47,16 @@ def understand(text: str, previous: Brief | None = None) -> Brief:
 
 def _chat_intent(text: str) -> str:
     """What a message that is only talk is about; empty where it may be a request."""
-    stripped = re.sub(r"[\s。.!!??~,,…、]+$", "", text.strip()).strip()
-    found = lexicons.load().match("chat", stripped)
-    return found[0] if found else ""
+    lexicon = lexicons.load()
+    found = lexicon.match("chat", _bare(text))
+    if found:
+        return found[0]
+    matches = [lexicon.match("chat", _bare(part)) for part in request.clauses(text)]
+    return matches[-1][0] if matches and matches[-1] and all(matches) else ""
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\s。.!?~,…、]+$", "", text.strip()).strip()
 
 
 def _without_talk(parts: list[str]) -> list[str]:

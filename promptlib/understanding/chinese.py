@@ -6,24 +6,27 @@ them. It never loses a word: what it cannot place stays where it was said. Knows
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
-from promptlib import lexicon as lexicons
 from promptlib.brief import ATTRIBUTE_KINDS, Phrase, Word
+from promptlib.understanding.nouns import THINGS, animate, has_thing, numbered, owned, visible
 from promptlib.understanding.words import MODIFIER_SLOTS, participle
 
 _NP_STARTS = {"number", "measure", "adverb", "noun", "quote", *ATTRIBUTE_KINDS}
-_ANIMATE = {"animal", "person", "fantasy"}
+#: Modifiers that are things as well: 在 雨 中, 阳光 照 进来.
+_THINGLIKE = {"weather", "light", "time"}
 #: A place word without a thing: what the caption says then.
 _BARE_PLACES = {
-    "on": "", "in": "", "under": "below", "around": "all around", "beside": "nearby", "outside": "outside",
-    "in front of": "in the foreground", "behind": "in the background", "above": "above", "between": "in between",
-    "across from": "opposite", "deep in": "", "on the left of": "on the left", "on the right of": "on the right",
-    "at the top of": "at the top", "at the bottom of": "at the bottom", "at the edge of": "at the edge",
-    "in the center of": "in the center", "at the foot of": "", "at the entrance of": "at the entrance",
+    "on": "", "in": "", "deep in": "", "at the foot of": "", "under": "below", "around": "all around",
+    "beside": "nearby", "in front of": "in the foreground", "behind": "in the background", "between": "in between",
+    "across from": "opposite",
 }  # fmt: skip
-#: Things that one is in front of when 下 is said (灯光下): light and time stand for themselves.
-_STANDALONE = {*MODIFIER_SLOTS}
+#: How words become a style, a tone, a light: 商务 风, 蓝色 调.
+_SUFFIX_SLOTS = {"tone": "color", "light": "light", "mood": "mood", "view": "camera", "lens": "camera"}
+#: What somebody does where the sentence names the place first: 沙发上 坐着 猫.
+_POSTURES = ("sitting", "lying", "standing", "squatting", "hanging", "flying", "placed", "parked", "growing", "floating")
 
 
 @dataclass
@@ -34,469 +37,420 @@ class Reading:
     avoid: list[str] = field(default_factory=list)
 
 
-def read(words: list[Word]) -> Reading:
+def read(words: Sequence[Word]) -> Reading:
     """The phrases of one clause."""
     return _Reader(words).run()
 
 
 class _Reader:
-    def __init__(self, words: list[Word]) -> None:
+    def __init__(self, words: Sequence[Word]) -> None:
         self.words = words
         self.at = 0
-        self.reading = Reading()
+        self.phrases: list[Phrase] = []
+        self.avoid: list[str] = []
         self.ahead: list[Phrase] = []  # said before their noun: where it is, what it does
-        self.possessor: tuple[Word, ...] = ()
-        self.counted: tuple[Word, ...] = ()  # 一只…的兔子: the number stands before the clause that describes
-        self.subject: int | None = None  # where in the phrases the clause's last noun phrase begins
+        self.relative = False  # whether 的 ties what is ahead to the next noun
+        self.possessor: list[Word] = []
+        self.counted: list[Word] = []  # 一只…的兔子: the number stands before the clause that describes
+        self.subject: int | None = None  # where in the phrases the clause's last noun phrase stands
         self.relation: Word | None = None  # how the next noun phrase goes on from the one before
+        self.verb_end = -1  # where a verb without object ended: the place after it belongs to it
+        self.object: list[Word] = []  # what 把 put before its verb
 
     def run(self) -> Reading:
+        steps = {
+            "negation": self._negation, "label": self._label, "preposition": self._preposition, "verb": self._verb,
+            "copula": self._copula, "and": self._and, "place": self._bare_place, "suffix": self._suffix,
+            "object_marker": self._object_marker,
+        }  # fmt: skip
         while self.at < len(self.words):
-            self._step()
+            kind = self._kind()
+            if kind in MODIFIER_SLOTS:
+                self._modifier([])
+            elif kind in _NP_STARTS:
+                self._noun_phrase()
+            elif kind in steps:
+                steps[kind]()
+            else:
+                self.at += 1
         self._flush()
-        return self.reading
+        return Reading(self.phrases, self.avoid)
 
     def _peek(self, offset: int = 0) -> Word:
         index = self.at + offset
         return self.words[index] if 0 <= index < len(self.words) else Word("", "end")
 
-    def _step(self) -> None:
+    def _kind(self, offset: int = 0) -> str:
+        return self._peek(offset).kind
+
+    def _take(self) -> Word:
         word = self._peek()
-        if word.kind == "negation":
-            self._negation()
-        elif word.kind == "label" or (word.kind == "verb" and self._peek(1).kind == "quote"):
-            self._label(word)
-        elif word.kind in MODIFIER_SLOTS:
-            self._modifier([])
-        elif word.kind in _NP_STARTS:
-            self._noun_phrase()
-        elif word.kind == "preposition":
-            self._preposition(word)
-        elif word.kind == "verb":
-            self._verb()
-        elif word.kind == "copula":
-            self._copula(word)
-        elif word.kind == "and":
-            self.at += 1
-            if self.subject is not None and self._peek().kind in _NP_STARTS and not self.ahead:
-                self.relation = Word("and", "relation", "", word.source)
-        elif word.kind == "place":
-            self._bare_place(word)
-        elif word.kind == "suffix":
-            self._suffix(word)
-        elif word.kind == "any":
-            self.at += 1
-        else:
+        self.at += 1
+        return word
+
+    def _skip(self, *kinds: str) -> None:
+        while self._kind() in kinds:
             self.at += 1
 
     # Noun phrases
 
-    def _gather(self) -> tuple[list[Word], bool]:
-        """Number, attributes and nouns from here on; whether it ended with 的 after a noun."""
+    def _gather(self, *, embedded: bool = False) -> tuple[list[Word], bool]:
+        """Number, attributes and nouns from here on; whether they own what follows (的).
+
+        Embedded in a place or an action, light and weather are things too (雨 中), and a verb with 的 describes
+        (飞舞 的 蝴蝶).
+        """
         words: list[Word] = []
         while True:
-            word = self._peek()
-            if word.kind == "number" and words and any(w.kind == "noun" for w in words):
+            word, things = self._peek(), [w for w in words if w.kind in THINGS]
+            describes = word.kind in ATTRIBUTE_KINDS or word.kind == "adverb"
+            if describes and things and not (self._noun_follows() and not embedded and not animate(things[-1])):
                 break
-            if word.kind in ("noun", "quote", "number", "adverb") or word.kind in ATTRIBUTE_KINDS:
-                if word.kind in ATTRIBUTE_KINDS and any(w.kind == "noun" for w in words) and not self._noun_follows():
-                    break
+            if word.kind in ("number", "measure") and things:
+                break
+            if describes or word.kind in THINGS or word.kind in ("number", "measure"):
                 words.append(word)
-            elif word.kind == "measure" and not any(w.kind == "noun" for w in words):
-                words.append(word)
-            elif word.kind in ("particle", "de") and words and words[-1].kind in ATTRIBUTE_KINDS:
+            elif embedded and not things and word.kind in _THINGLIKE:
+                words.append(replace(word, kind="noun", domain="nature"))
+            elif embedded and not things and word.kind == "verb" and self._kind(1) == "de" and self._kind(2) in _NP_STARTS:
+                words.append(replace(word, kind="adjective"))
+            elif word.kind in ("particle", "de") and words and words[-1].kind in {*ATTRIBUTE_KINDS}:
                 pass
-            elif word.kind == "suffix" and words and self._suffixed(words, word):
-                pass
+            elif word.kind == "suffix" and word.text == "background" and words and words[-1].kind not in ("number", "measure"):
+                words.append(Word("background", "noun", "background", word.source))
             else:
                 break
             self.at += 1
-        return words, self._peek().kind == "de" and any(w.kind in ("noun", "quote") for w in words)
+        return words, self._kind() == "de" and has_thing(words)
 
     def _noun_follows(self) -> bool:
         """Whether the attribute here describes a noun after it, not the one before (花瓣 白)."""
         offset = 0
-        while self._peek(offset).kind in {*ATTRIBUTE_KINDS, "de", "adverb"}:
+        while self._kind(offset) in {*ATTRIBUTE_KINDS, "de", "adverb"}:
             offset += 1
-        return self._peek(offset).kind == "noun" or self._peek(offset).kind in MODIFIER_SLOTS
-
-    def _suffixed(self, words: list[Word], suffix: Word) -> bool:
-        """商务 + 风: words that become a style, a tone, a background; the row then ends in that word."""
-        if words[-1].kind not in {"noun", *ATTRIBUTE_KINDS}:
-            return False
-        if suffix.text == "background":
-            words.append(Word("background", "noun", "background", suffix.source))
-            return True
-        return False
+        return self._kind(offset) == "noun" or self._kind(offset) in MODIFIER_SLOTS
 
     def _noun_phrase(self) -> None:
-        words, possessive = self._gather()
-        things = [word for word in words if word.kind in ("noun", "quote")]
-        if self._peek().kind == "suffix" and words:
+        words, owns = self._gather()
+        if self._kind() == "suffix" and words:
             self._styled(words)
-            return
-        if not things:
+        elif not has_thing(words):
             self._without_noun(words)
-            return
-        if self._peek().kind == "place" or (self._peek().kind == "particle" and self._peek(1).kind == "place"):
-            self._place(words, None)
-            return
-        if possessive and self._peek(1).kind in _NP_STARTS:
+        elif self._kind() == "place":
+            self._place(words)
+        elif owns and self._kind(1) in _NP_STARTS:
             self.at += 1
-            last = words[-1]
-            if last.domain in _ANIMATE:
-                words[-1] = replace(last, text=last.text + "'s", kind="adjective")
-            self.possessor += tuple(words)
-            return
-        if possessive and self._peek(1).kind == "place":
+            self.possessor = owned(self.possessor, words) if self.possessor else words
+        elif owns and self._kind(1) == "place":
             self.at += 1
-            self._place(words, None)
-            return
-        self._add_subject(words)
+            self._place(words)
+        else:
+            self._add_subject(words)
 
-    def _add_subject(self, words: list[Word]) -> None:
-        phrase = Phrase(numbered([*self.counted, *self.possessor, *words]), "subject")
-        self.counted, self.possessor = (), ()
+    def _add_subject(self, words: Sequence[Word]) -> None:
+        row = owned(self.possessor, list(words)) if self.possessor else list(words)
+        phrase = Phrase(numbered([*self.counted, *row]), "subject")
+        self.counted, self.possessor = [], []
         if self.relation is not None:
             phrase = replace(phrase, words=(self.relation, *phrase.words), joined=True)
             self.relation = None
-        self.subject = len(self.reading.phrases)
-        self.reading.phrases.append(phrase)
-        actions = [replace(p, joined=True) for p in self.ahead if p.slot == "action"]
-        places = [replace(p, joined=True) for p in self.ahead if p.slot != "action"]
-        self.reading.phrases += actions + places
-        self.ahead = []
+        self.subject = len(self.phrases)
+        self.phrases.append(phrase)
+        if self.relative or not (self._kind() == "and" and self._kind(1) in _NP_STARTS):
+            self._release()
+
+    def _release(self) -> None:
+        """What waited for its noun goes on from it: what it does before where it is."""
+        places = list(takewhile(lambda p: p.slot != "action", self.ahead))
+        self.phrases += [replace(p, joined=True) for p in [*self.ahead[len(places) :], *places]]
+        self.ahead, self.relative = [], False
 
     def _without_noun(self, words: list[Word]) -> None:
         """Attributes on their own: said of the noun before (眼睛 很 大), of a modifier after, or of nothing."""
-        following = self._peek()
-        if following.kind in MODIFIER_SLOTS and any(w.kind in ATTRIBUTE_KINDS for w in words):
+        attributes = any(w.kind in ATTRIBUTE_KINDS for w in words)
+        if attributes and self._kind() in MODIFIER_SLOTS:
             self._modifier(words)
-        elif any(w.kind in ("number", "measure") for w in words) and following.kind in (
-            "verb", "preposition", "de", "negation", "particle", "copula", *MODIFIER_SLOTS,
-        ):  # fmt: skip
-            self.counted = tuple(words)
+        elif any(w.kind in ("number", "measure") for w in words) and self._kind() not in ("end", "and"):
+            self.counted = words
         elif self.possessor:
-            self._describe(self.possessor, words)
-        elif self.subject is not None and not self.ahead and any(w.kind in ATTRIBUTE_KINDS for w in words):
-            phrase = self.reading.phrases[self.subject]
-            first = next(i for i, w in enumerate(phrase.words) if w.kind in ("noun", "quote"))
-            merged = (*phrase.words[:first], *_visible(words), *phrase.words[first:])
-            self.reading.phrases[self.subject] = replace(phrase, words=merged)
+            thing, self.possessor = self.possessor, []
+            self._add_subject([*words, *thing])
+        elif attributes and self.subject is not None and has_thing(self.phrases[self.subject].words):
+            phrase = self.phrases[self.subject]
+            first = next(i for i, w in enumerate(phrase.words) if w.kind in THINGS)
+            merged = (*phrase.words[:first], *visible(words), *phrase.words[first:])
+            self.phrases[self.subject] = replace(phrase, words=merged)
         elif any(w.text for w in words):
-            self.reading.phrases.append(Phrase(tuple(words), "attribute"))
-
-    def _describe(self, possessor: tuple[Word, ...], words: list[Word]) -> None:
-        self.possessor = ()
-        self._add_subject([*words, *possessor])
+            self.phrases.append(Phrase(tuple(words), "attribute"))
 
     # Style, light, camera, mood, time
 
-    def _modifier(self, before: list[Word]) -> None:
-        word = self._peek()
-        self.at += 1
-        named = word.kind
-        suffix = ""
-        while self._peek().kind == "suffix" or (self._peek().kind == "de" and self._peek(1).kind == "suffix"):
-            suffix = self._peek().text if self._peek().kind == "suffix" else suffix
-            self.at += 1
-        while self._peek().kind in ("place", "particle") and self._peek(1).kind in ("de", "end", "noun", "verb", "number"):
-            self.at += 1
-        if named == "artist":
-            word = replace(word, text=f"in the style of {word.text}")
-        if suffix == "background":
-            self.reading.phrases.append(Phrase((*_visible(before), word, Word("background", "noun", "background"))))
+    def _modifier(self, before: Sequence[Word]) -> None:
+        if self._kind() in _THINGLIKE and self._kind(1) == "place" and self._kind() != "time":
+            word = self._take()
+            self._place([*before, replace(word, kind="noun", domain="nature")])
             return
-        if self._peek().kind == "de":
+        word, suffix = self._take(), ""
+        while self._kind() == "suffix" or (self._kind() == "de" and self._kind(1) == "suffix"):
+            suffix = self._peek().text or suffix
             self.at += 1
-        self.reading.phrases.append(Phrase((*_visible(before), word), MODIFIER_SLOTS[named]))
+        if suffix == "background":
+            background = Word("background", "noun", "background", "背景")
+            self.phrases.append(Phrase((*visible(before), word, background), "setting"))
+            return
+        self._skip("place", "de")
+        text = f"in the style of {word.text}" if word.kind == "artist" else word.text
+        self.phrases.append(Phrase((*visible(before), replace(word, text=text)), MODIFIER_SLOTS[word.kind]))
+        if word.kind in ("light", "weather") and self._kind() in ("verb", "preposition"):
+            self.subject = len(self.phrases) - 1
 
     def _styled(self, words: list[Word]) -> None:
-        """商务 风, 蓝色 调: other words made into a style."""
+        """Other words made into a style: 商务 风, 蓝色 调."""
         suffix = self._peek()
-        while self._peek().kind in ("suffix", "de"):
-            self.at += 1
-        slot = {"tone": "color", "light": "light", "mood": "mood", "view": "camera", "lens": "camera"}.get(
-            suffix.text, "style"
-        )
-        kind = {"color": "palette"}.get(slot, slot)
-        if suffix.text == "background":
-            self._add_subject([*words, Word("background", "noun", "background", suffix.source)])
-            return
-        said = numbered(words)
-        self.reading.phrases.append(Phrase((*said, Word(suffix.text, kind, "", suffix.source)), slot))
+        self._skip("suffix", "de")
+        slot = _SUFFIX_SLOTS.get(suffix.text, "style")
+        kind = "palette" if slot == "color" else slot
+        self.phrases.append(Phrase((*numbered(words), Word(suffix.text, kind, "", suffix.source)), slot))
 
-    def _suffix(self, word: Word) -> None:
-        """A style word without a style before it: kept as a plain noun (背景, 灯光)."""
-        self.at += 1
+    def _suffix(self) -> None:
+        """背景 是 花园, and a style word that nothing stands before."""
+        word = self._take()
         if word.text == "light":
-            self.reading.phrases.append(Phrase((word,), "light"))
-        elif word.text == "background":
-            if self._peek().kind in ("copula", "particle", "preposition"):
-                self.at += 1
-            rest, _ = self._gather()
-            if self._peek().kind in MODIFIER_SLOTS:
-                rest.append(self._peek())
-                self.at += 1
-            if rest:
-                self._place_rest(rest)
-                noun = Word("background", "noun", "background", word.source)
-                self.reading.phrases.append(Phrase((*numbered(rest), noun), "setting"))
-
-    def _place_rest(self, rest: list[Word]) -> None:
-        while self._peek().kind in ("place", "de") and rest:
-            self.at += 1
+            self.phrases.append(Phrase((word,), "light"))
+        if word.text != "background":
+            return
+        self._skip("copula", "particle", "preposition")
+        rest, _ = self._gather(embedded=True)
+        if self._kind() in MODIFIER_SLOTS:
+            rest.append(self._take())
+        if rest:
+            self._skip("place", "de")
+            background = Word("background", "noun", "background", word.source)
+            self.phrases.append(Phrase((*numbered(rest), background), "setting"))
 
     # Where
 
-    def _place(self, words: list[Word], preposition: Word | None) -> None:
-        """A thing and a place word: 月亮 上 -> on the moon; waits for what is there."""
-        if self._peek().kind == "particle":
-            self.at += 1
-        place = self._peek()
-        self.at += 1
-        lead = Word(place.text, "relation", "", place.source)
-        phrase = Phrase((lead, *numbered([*self.possessor, *words])), "setting")
-        self.possessor = ()
-        self._put_place(phrase)
+    def _place(self, words: Sequence[Word]) -> None:
+        """A thing and a place word: 月亮 上 -> on the moon."""
+        place = self._take()
+        row = owned(self.possessor, list(words)) if self.possessor else list(words)
+        self.possessor = []
+        if row[-1].domain == "part" and len(row) == 1 and self._kind() == "verb":
+            return  # 手里 拿着: that hands hold and heads wear needs no saying
+        self._put_place(Phrase((Word(place.text, "relation", "", place.source), *numbered(row)), "setting"), self.at)
 
-    def _put_place(self, phrase: Phrase) -> None:
-        relative = self._peek().kind == "de"
-        if relative:
+    def _put_place(self, phrase: Phrase, start: int) -> None:
+        if self._kind() == "de":
             self.at += 1
-        if not relative and self.subject is not None and not self._verb_follows():
-            self.reading.phrases.append(replace(phrase, joined=True))
+            self.relative = True
+            self.ahead.append(phrase)
+        elif self.subject is not None and not self.counted and (start == self.verb_end or not self._goes_on()):
+            self.phrases.append(replace(phrase, joined=True))
         else:
             self.ahead.append(phrase)
 
-    def _verb_follows(self) -> bool:
+    def _goes_on(self) -> bool:
+        """Whether something is said to be, or be done, at the place just named."""
         offset = 0
-        while self._peek(offset).kind in ("particle", "adverb", "adjective", "preposition"):
+        while self._kind(offset) in ("particle", "adverb", "preposition"):
             offset += 1
-        return self._peek(offset).kind in ("verb", "copula") or self._peek(offset).kind in _NP_STARTS
+        return self._kind(offset) in {"verb", "copula", *_NP_STARTS}
 
-    def _preposition(self, word: Word) -> None:
-        self.at += 1
-        while self._peek().kind in ("particle",):
+    def _preposition(self) -> None:
+        start, word = self.at, self._take()
+        self._skip("particle")
+        described = self._kind() == "verb" and self._kind(1) == "de" and self._kind(2) in _NP_STARTS
+        thing = self._kind() == "weather" or (
+            self._kind() in _THINGLIKE and (self._kind(1) == "place" or word.text in ("through", "from", "toward"))
+        )
+        if self._kind() not in _NP_STARTS and not described and not thing:
+            return  # 正在 before a verb, 用 before a medium
+        words, owns = self._gather(embedded=True)
+        while owns and self._kind(1) in _NP_STARTS:
             self.at += 1
-        if word.text in ("with", "in", "on") and self._peek().kind in MODIFIER_SLOTS:
-            return
-        if self._peek().kind not in _NP_STARTS:
-            if self._peek().kind in MODIFIER_SLOTS and word.text == "like":
-                return
-            return
-        words, possessive = self._gather()
-        while possessive and self._peek(1).kind in _NP_STARTS:
-            self.at += 1
-            more, possessive = self._gather()
-            words += more
-        if self._peek().kind in MODIFIER_SLOTS and not any(w.kind in ("noun", "quote") for w in words):
+            more, owns = self._gather(embedded=True)
+            words = owned(words, more)
+        if self._kind() in MODIFIER_SLOTS and not has_thing(words):
             self._modifier(words)
-            return
-        if self._peek().kind == "suffix":
+        elif self._kind() == "suffix":
             self._styled(words)
-            return
-        if not words:
-            return
-        if word.source == "被" and self._passive(words):
-            return
-        if self._peek().kind == "place" and word.text in ("in", "from", "with"):
-            self._place(words, word)
-            return
-        if self._peek().kind == "particle" and self._peek().source in ("一样", "似的", "般", "一般"):
-            self.at += 1
-        lead = Word(word.text, "relation", "", word.source)
-        self._put_place(Phrase((lead, *numbered(words)), "setting"))
+        elif word.text == "than" and words:
+            self._compared(words)
+        elif not has_thing(words):
+            self._without_noun(words)
+        elif not (word.source == "被" and self._passive(words)):
+            place = self._take() if self._kind() == "place" else None
+            lead = place if place and word.text in ("in", "from", "with", "to") else word
+            self._skip("place")
+            if self._peek().source in ("一样", "似的", "般", "一般", "那样"):
+                self.at += 1
+            self._put_place(Phrase((Word(lead.text, "relation", "", word.source), *numbered(words)), "setting"), start)
 
-    def _passive(self, words: list[Word]) -> bool:
+    def _compared(self, words: Sequence[Word]) -> None:
+        """比 人 高: taller than people."""
+        self._skip("particle", "adverb")
+        quality = self._take() if self._kind() in ATTRIBUTE_KINDS else Word("more", "adverb")
+        row = (Word("more" if quality.kind != "adverb" else "", "adverb"), quality, Word("than", "relation"), *numbered(words))
+        self._put_place(Phrase(row, "action"), -2)
+
+    def _passive(self, words: Sequence[Word]) -> bool:
         """被 雪 覆盖: covered by snow."""
-        verb = self._peek()
-        if verb.kind != "verb":
+        if self._kind() != "verb":
             return False
-        self.at += 1
-        self._skip_particles()
-        said = (Word(participle(verb.text), "verb", "", verb.source), Word("by", "relation"), *numbered(words))
+        verb = self._take()
+        self._skip("particle")
+        said = (replace(verb, text=participle(verb.text)), Word("by", "relation"), *numbered(words))
         self._put_action(Phrase(said, "action"))
         return True
 
-    def _bare_place(self, word: Word) -> None:
-        self.at += 1
-        text = _BARE_PLACES.get(word.text, word.text)
-        self._skip_particles()
-        if self._peek().kind == "copula":
-            self.at += 1
+    def _bare_place(self) -> None:
+        word = self._take()
+        text = _BARE_PLACES.get(word.text, word.text.removesuffix(" of"))
+        self._skip("particle")
         if text:
             self.ahead.append(Phrase((Word(text, "relation", "", word.source),), "setting"))
 
     # What somebody does
 
-    def _verb(self) -> None:
-        verb = self._peek()
+    def _object_marker(self) -> None:
         self.at += 1
-        self._skip_particles()
-        said: list[Word] = [verb]
-        existential = bool(self.ahead) and self.subject is None and self._peek().kind in ("number", "measure")
-        if existential and self.ahead[-1].slot == "setting":
-            self.ahead.insert(0, Phrase((verb,), "action"))
+        self.object, _ = self._gather(embedded=True)
+
+    def _verb(self) -> None:
+        if self._kind(1) == "quote":
+            self._label()
             return
-        if self._peek().kind in _NP_STARTS:
-            said += self._objects()
-        self._put_action(Phrase(tuple(said), "action"))
+        verb = self._take()
+        lasting = verb.source.endswith("着") or self._peek().source == "着"
+        self._skip("particle")
+        counted = self._kind() in ("number", "measure")
+        posture = verb.text.startswith(_POSTURES) and lasting and self._kind() in _NP_STARTS
+        if self.ahead and self.subject is None and not self.relative and not self.counted and (counted or posture):
+            self.ahead.insert(0, Phrase((verb,), "action"))  # 沙发上 坐着 一只猫
+            return
+        first, _, rest = verb.text.partition(" ")
+        if self.object:
+            said = (replace(verb, text=first), *numbered(self.object), Word(rest, "relation"))
+            self.object = []
+        else:
+            said = (verb,)
+        if self._kind() in _NP_STARTS or (self._kind() in _THINGLIKE and self._kind() != "time"):
+            said = (*said, *self._objects())
+        elif self._kind() == "verb" and self._kind(1) == "de" and self._kind(2) in _NP_STARTS:
+            said = (*said, *self._objects())
+        else:
+            self.verb_end = self.at
+        if verb.text == "sitting" and any(w.domain == "vehicle" for w in said):
+            said = (replace(verb, text="riding"), *said[1:])
+        self._put_action(Phrase(said, "action"))
 
     def _objects(self) -> tuple[Word, ...]:
         """The noun phrase a verb governs, with everything 和 adds to it."""
         start = self.at
-        words, possessive = self._gather()
-        if not any(w.kind in ("noun", "quote") for w in words) and any(w.kind == "number" for w in words):
-            if self._peek().kind not in ("verb", "preposition"):
-                self.at = start + len(words)
-            return tuple(_visible(words))
-        bare = self.subject is None
-        while possessive and not bare and self._peek(1).kind in _NP_STARTS:
+        words, owns = self._gather(embedded=True)
+        if not has_thing(words):
+            if self._kind() in ("verb", "preposition") and any(w.kind == "number" for w in words):
+                self.at = start
+                self.counted = words
+                self.at += len(words)
+                return ()
+            return tuple(visible(words))
+        while owns and self.subject is not None and self._kind(1) in _NP_STARTS:
             self.at += 1
-            more, possessive = self._gather()
-            if words[-1].domain in _ANIMATE:
-                words[-1] = replace(words[-1], text=words[-1].text + "'s", kind="adjective")
-            words += more
+            more, owns = self._gather(embedded=True)
+            words = owned(words, more)
         row = numbered(words)
-        if self._peek().kind == "and" and self._peek(1).kind in _NP_STARTS:
-            save = self.at
+        if self._kind() == "and" and self._kind(1) in _NP_STARTS:
             self.at += 1
-            more_row = self._objects()
-            if not more_row:
-                self.at = save
-                return row
-            row = (*row, Word("and", "relation"), *more_row)
-        if self._peek().kind == "place" and self._peek(1).kind != "end" or self._peek().kind == "place":
-            self.at += 1
+            row = (*row, Word("and", "relation"), *self._objects())
+        self._skip("place")
         return row
 
     def _put_action(self, phrase: Phrase) -> None:
-        if self._peek().kind == "de":
+        following = self._kind(1)
+        if self._kind() == "de" and following not in MODIFIER_SLOTS and following != "end":
             self.at += 1
+            if self.subject is not None and self.subject == len(self.phrases) - 1 and not self.relative:
+                owner = self.phrases.pop()  # 樱花 飘落 的 街道: the clause has a subject of its own
+                phrase = replace(phrase, words=(Word("with", "relation"), *owner.words, *phrase.words))
+                self.subject = None
+            self.relative = True
             self.ahead.append(phrase)
-            return
-        if self.subject is None or (self.counted and not self._only_tail()):
+        elif self.subject is None or self.counted:
             self.ahead.append(phrase)
-            return
-        places = [replace(place, joined=True) for place in self.ahead]
-        self.reading.phrases += [replace(phrase, joined=True), *places]
-        self.ahead = []
+        else:
+            self._skip("de")
+            self.phrases.append(replace(phrase, joined=True))
+            self._release()
 
-    def _only_tail(self) -> bool:
-        return self.at >= len(self.words)
-
-    def _skip_particles(self) -> None:
-        while self._peek().kind == "particle":
-            self.at += 1
-
-    def _copula(self, word: Word) -> None:
+    def _copula(self) -> None:
         """是 and 有: something is there, something has something, something is so."""
-        self.at += 1
-        self._skip_particles()
-        if self.subject is None or self.ahead:
+        word = self._take()
+        self._skip("particle")
+        if not word.text or self._kind() not in {*_NP_STARTS, *_THINGLIKE}:
             return
-        if word.source == "是" or not self._noun_ahead():
+        if self.subject is not None and not self.ahead:
+            self.relation = Word(word.text, "relation", "", word.source)
+        elif not self.ahead or self.counted:
+            start = self.at
+            row = self._objects()
+            if self._kind() == "de" and row:
+                self._put_action(Phrase((Word(word.text, "relation", "", word.source), *row), "action"))
+            else:
+                self.at = start
+
+    def _and(self) -> None:
+        word = self._take()
+        described = self._kind() in ("verb", "preposition", "copula") and any(w.kind == "de" for w in self.words[self.at :])
+        if self.subject is None or not (self._kind() in _NP_STARTS or described):
             return
-        self.relation = Word("with", "relation", "", word.source)
+        if described:
+            self.subject = None
+        if word.source != "、":
+            self.relation = Word("and", "relation", "", word.source)
 
-    def _noun_ahead(self) -> bool:
-        return self._peek().kind in _NP_STARTS
-
-    def _label(self, word: Word) -> None:
-        """写着“…”: the text to be seen in the picture."""
-        self.at += 1
-        self._skip_particles()
-        if self._peek().kind != "quote":
-            if word.kind == "label":
-                self.reading.phrases.append(Phrase((Word("text", "noun", "part", word.source),), "text"))
+    def _label(self) -> None:
+        """写着“…”: the text to be seen in the picture; 海报上: the poster itself is to be seen."""
+        word = self._take()
+        self._skip("particle")
+        if self._kind() != "quote":
             return
         for place in self.ahead:
-            self._add_place_thing(place)
+            if has_thing(place.words):
+                self.phrases.append(Phrase(tuple(w for w in place.words if w.kind != "relation"), "subject"))
         self.ahead = []
-        quote = self._peek()
-        self.at += 1
-        joined = bool(self.reading.phrases)
-        self.reading.phrases.append(Phrase((Word("with the text", "relation", "", word.source), quote), "text", joined))
-
-    def _add_place_thing(self, place: Phrase) -> None:
-        """海报上写着: the poster itself is what is to be seen."""
-        things = tuple(word for word in place.words if word.kind != "relation")
-        if things:
-            self.reading.phrases.append(Phrase(things, "subject"))
-            self.subject = len(self.reading.phrases) - 1
+        lead = Word("with the text", "relation", "", word.source)
+        self.phrases.append(Phrase((lead, self._take()), "text", bool(self.phrases)))
 
     # What is not wanted
 
     def _negation(self) -> None:
         self.at += 1
-        while self._peek().kind in ("any", "particle", "adverb", "copula"):
+        self._skip("any", "particle", "adverb", "copula")
+        if self._kind() == "verb" and self._kind(1) in _NP_STARTS:
             self.at += 1
-        if self._peek().kind == "verb" and self._peek(1).kind in _NP_STARTS:
-            self.at += 1
-            self._skip_particles()
-        while True:
-            if self._peek().kind in MODIFIER_SLOTS or self._peek().kind in ("verb", "suffix"):
-                self.reading.avoid.append(self._peek().text)
-                self.at += 1
-                while self._peek().kind == "suffix":
-                    self.at += 1
-            elif self._peek().kind in _NP_STARTS:
-                words, _ = self._gather()
-                text = " ".join(w.text for w in numbered(words) if w.text)
-                if text:
-                    self.reading.avoid.append(text)
-            if self._peek().kind in ("and", "or") and self._peek(1).kind not in ("copula",):
-                self.at += 1
-                while self._peek().kind in ("negation", "any", "particle"):
-                    self.at += 1
-                continue
-            break
-        self._skip_particles()
-        if self._peek().kind in ("de", "place"):
-            self.at += 1
+            self._skip("particle")
+        while self._unwanted() and self._kind() in ("and", "or"):
+            self._skip("and", "or", "negation", "any", "particle", "copula")
+        self._skip("particle")
+        self._skip("de", "place")
 
-    # The end
+    def _unwanted(self) -> bool:
+        if self._kind() in MODIFIER_SLOTS or self._kind() in ("verb", "suffix"):
+            self.avoid.append(self._take().text)
+            self._skip("suffix")
+            return True
+        words, _ = self._gather()
+        text = " ".join(w.text for w in numbered(words) if w.text)
+        if text:
+            self.avoid.append(text)
+        return bool(text)
 
     def _flush(self) -> None:
         """What waited for a noun that never came stands on its own."""
-        if self.counted or self.possessor:
-            words = [*self.counted, *self.possessor]
-            if any(w.kind in ("noun", "quote") for w in words):
-                self._add_subject(words)
+        if has_thing([*self.counted, *self.possessor]):
+            self._add_subject([])
+        if self.subject is not None and self.subject < len(self.phrases):
+            self._release()
         for index, phrase in enumerate(self.ahead):
-            things = [word for word in phrase.words if word.text]
-            if things:
-                self.reading.phrases.append(replace(phrase, joined=index > 0 or self.subject is not None))
-
-
-def _visible(words: list[Word]) -> list[Word]:
-    """The words without bare measure words and the number one."""
-    return [word for word in words if word.kind not in ("measure",) or word.text]
-
-
-def numbered(words: list[Word] | tuple[Word, ...]) -> tuple[Word, ...]:
-    """Number, measure and nouns in English: 三 只 猫 -> three cats, 一 束 花 -> a bunch of flowers."""
-    lexicon = lexicons.load()
-    row: list[Word] = []
-    many = False
-    for index, word in enumerate(words):
-        if word.kind == "number":
-            one = word.text in ("one", "1")
-            many = not one and word.text not in ("half", "every")
-            row.append(replace(word, text="") if one else word)
-        elif word.kind == "measure":
-            numbered_before = any(w.kind == "number" for w in words[:index])
-            if word.text and numbered_before:
-                text = lexicon.plural(word.text.removeprefix("a ")) if many else word.text
-                row.append(replace(word, text=text))
-                many = many or word.text in ("a group of", "a bunch of", "a pile of", "a row of", "a basket of")
-            else:
-                row.append(replace(word, text=""))
-        else:
-            row.append(word)
-    if many:
-        last = max((i for i, word in enumerate(row) if word.kind == "noun"), default=None)
-        if last is not None and row[last].domain not in ("mass", "material", "nature_mass"):
-            row[last] = replace(row[last], text=lexicon.plural(row[last].text))
-    return tuple(row)
+            self.phrases.append(replace(phrase, joined=index > 0))

@@ -24,7 +24,9 @@ _PRONOUNS = re.compile(r"\b(?:it|him|her|them|this|that|the same)\b|它|他|她|
 def without_restart(parts: list[str]) -> list[str]:
     """The clauses without "forget it" and its like."""
     lexicon = lexicons.load()
-    return [part for part in parts if not lexicon.match("fresh", part.strip())] or parts
+    rest = [part for part in parts if not lexicon.match("fresh", part.strip())] or parts
+    start = lexicon.match("fresh_start", rest[0]) if rest else None
+    return [start[1]["new"], *rest[1:]] if start else rest
 
 
 def refine(previous: Brief, message: Message, parts: list[str], found: Parameters) -> Brief | None:
@@ -59,7 +61,7 @@ def _names_known(new: str, previous: Brief, message: Message) -> bool:
 
 def _clause(brief: Brief, part: str, message: Message, first: bool) -> Brief | None:
     lexicon = lexicons.load()
-    part = part.strip(" .!。!")
+    part = _plainly(part)
     if (changed := degrees.apply(brief, part)) is not None:
         return changed
     if found := lexicon.match("edit", part):
@@ -71,6 +73,15 @@ def _clause(brief: Brief, part: str, message: Message, first: bool) -> Brief | N
         if changed is not None:
             return changed
     return _say(brief, part, message, first)
+
+
+def _plainly(part: str) -> str:
+    """A clause without politeness and small talk before it."""
+    part = part.strip().rstrip("!.。")
+    for _, pattern in lexicons.load().patterns["politely"] * 2:
+        found = pattern.match(part)
+        part = part[found.end() :] if found else part
+    return part
 
 
 def _say(brief: Brief, part: str, message: Message, first: bool) -> Brief | None:
@@ -104,7 +115,7 @@ def _stands_alone(brief: Brief, phrases: list[Phrase], text: str) -> bool:
         return False
     if editing.find(brief, head) is not None:
         return False
-    complete = len(phrases) > 1 or re.match(r"(?:an?|the|some|two|three|\d+)\s|[一两三]", text) is not None
+    complete = re.match(r"(?:an?|some|two|three|\d+)\s|[一两三]", text) is not None
     return complete or head.domain in {"animal", "vehicle", "building", "landmark", "fantasy"}
 
 
@@ -128,6 +139,8 @@ def _restore(brief: Brief, groups: dict[str, str], message: Message) -> Brief | 
 
 def _replace(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
     new = _read(groups["new"], message)
+    if re.search(r"背景|background", groups["old"]):
+        return _replace_background(brief, groups, message)
     old = [phrase for phrase in _read(groups["old"], message) if phrase.words]
     if not new:
         return None
@@ -137,8 +150,9 @@ def _replace(brief: Brief, groups: dict[str, str], message: Message) -> Brief | 
 
 
 def _replace_main(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
-    if _as_style("as " + groups["new"]):
-        return _say(brief, "as " + groups["new"], message, first=False)
+    way = re.sub(r"^(?:as|like|in)\s+", "", groups["new"])
+    if _as_style("as " + way):
+        return _say(brief, "as " + way, message, first=False)
     if (changed := degrees.apply(brief, groups["new"])) is not None:
         return changed
     new = _read(groups["new"], message)
@@ -162,8 +176,16 @@ def _number(brief: Brief, groups: dict[str, str], message: Message) -> Brief | N
 
 def _add(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
     for group in editing.groups(_read(groups["new"], message)):
-        brief = editing.merge(brief, group)
+        brief = editing.merge(brief, editing.worn(brief, group))
     return brief
+
+
+def _attribute(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    """``make the sky purple``; not where the last word names a thing."""
+    new = _read(groups["new"], message)
+    if not new or any(phrase.nouns() for phrase in new):
+        return None
+    return _replace(brief, groups, message)
 
 
 _EDITS: dict[str, Callable[[Brief, dict[str, str], Message], Brief | None]] = {
@@ -175,5 +197,6 @@ _EDITS: dict[str, Callable[[Brief, dict[str, str], Message], Brief | None]] = {
     "remove": _remove,
     "number": _number,
     "add": _add,
+    "attribute": _attribute,
 }
 

@@ -7,6 +7,7 @@ further along its row.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from promptlib import lexicon as lexicons
@@ -26,12 +27,20 @@ def apply(brief: Brief, clause: str) -> Brief | None:
     for label, pattern in lexicons.load().patterns["degree"]:
         if found := pattern.fullmatch(clause.strip()):
             groups = found.groupdict()
-            quality = groups["quality"].strip()
-            degree, less = _degree(quality, label)
-            if degree is not None:
-                noun = (groups.get("noun") or groups.get("noun2") or "").strip().removesuffix("的")
-                return _change(brief, degree, noun, less)
+            noun = (groups.get("noun") or groups.get("noun2") or "").strip().removesuffix("的")
+            for said, quality in _splits(groups["quality"].strip()):
+                degree, less = _degree(quality, label)
+                if degree is not None:
+                    return _change(brief, degree, (said or noun).removesuffix("的"), less)
     return None
+
+
+def _splits(quality: str) -> Iterator[tuple[str, str]]:
+    """A quality, and where Chinese runs a thing and its quality together (背景模糊), the two apart."""
+    yield "", quality
+    if not quality.isascii():
+        for cut in range(1, min(len(quality), 6)):
+            yield quality[:cut], quality[cut:]
 
 
 def _degree(quality: str, label: str) -> tuple[Degree | None, bool]:
@@ -69,9 +78,9 @@ def _change(brief: Brief, degree: Degree, noun: str, less: bool) -> Brief:
         return brief
     step = _next_step(brief, steps)
     brief = _without(brief, (*steps, *others))
-    if target is not None and target.text != "background" and degree.slot == "attribute":
+    if target is not None and target.text not in ("background",) and degree.slot == "attribute":
         return _about(brief, target, degree, step, less)
-    if target is not None and target.text == "background":
+    if target is not None and target.text == "background" and degree.slot != "camera":
         word = (degree.less if less else degree.more)[0].split(",")[0]
         return editing.exchange(brief, Phrase((target,), "setting"), [Phrase((Word(_plain(word), "adjective"),), "setting")])
     if degree.slot == "attribute":

@@ -10,9 +10,12 @@ from dataclasses import replace
 
 from promptlib import lexicon as lexicons
 from promptlib.brief import ATTRIBUTE_KINDS, FORMAT_DOMAINS, NOUN_KINDS, Brief, Phrase, Word
+from promptlib.understanding.nouns import animate
 from promptlib.understanding.words import MODIFIER_SLOTS
 
 _PLACES = {"place", "nature", "building", "landmark"}
+#: Of these a body does one at a time.
+_POSTURES = ("sitting", "standing", "lying", "kneeling", "squatting", "sleeping", "walking", "running", "jumping")
 _EVERYBODY = {"people", "person", "human", "humans", "anyone"}
 #: Kinds of which a picture has one at a time: a new one takes the place of the old.
 _EXCLUSIVE = {"style": "style", "medium": "style", "artist": "style", "time": "time", "light": "light", "camera": "camera", "weather": "weather", "palette": "palette"}  # fmt: skip
@@ -32,7 +35,7 @@ def same(one: Word, other: Word) -> bool:
     """Whether two nouns name the same thing, be it one or many of it."""
     lexicon = lexicons.load()
     first, second = lexicon.lemma(one.text), lexicon.lemma(other.text)
-    return first == second or first.split()[-1:] == second.split()[-1:] and bool(first) and one.domain == other.domain
+    return first == second or (first.split()[-1:] == second.split()[-1:] and bool(first) and one.domain == other.domain)
 
 
 def find(brief: Brief, word: Word) -> int | None:
@@ -90,11 +93,22 @@ def merge(brief: Brief, group: Sequence[Phrase]) -> Brief:
     return _insert(brief, len(brief.phrases), [replace(first, joined=False), *rest])
 
 
+def worn(brief: Brief, group: Sequence[Phrase]) -> list[Phrase]:
+    """Clothes that are added are worn, where there is somebody to wear them."""
+    at, head = main_subject(brief), group[0].head
+    wearer = brief.phrases[at].head if at is not None else None
+    if not (head and wearer and head.domain == "clothes" and animate(wearer)) or group[0].slot != "subject":
+        return list(group)
+    return [Phrase((Word("wearing", "verb"), *group[0].words), "action"), *group[1:]]
+
+
 def _extend(brief: Brief, phrase: Phrase, rest: Sequence[Phrase]) -> Brief:
     """What the main subject does or where it is, in place of where it was."""
     head = phrase.head
     if phrase.slot == "setting" and head is not None and head.domain in _PLACES:
         brief = replace(brief, phrases=tuple(p for p in brief.phrases if not _is_place(p)))
+    if phrase.words[0].text.startswith(_POSTURES):
+        brief = replace(brief, phrases=tuple(p for p in brief.phrases if not p.words[0].text.startswith(_POSTURES)))
     at = main_subject(brief)
     if at is None:
         return _insert(brief, len(brief.phrases), [replace(phrase, joined=False), *rest])
@@ -115,7 +129,7 @@ def _without_kind(brief: Brief, word: Word) -> Brief:
     group = _EXCLUSIVE[word.kind]
     kept: list[Phrase] = []
     for phrase in brief.phrases:
-        words = tuple(w for w in phrase.words if _EXCLUSIVE.get(w.kind) != group or w.domain != word.domain and group == "weather")
+        words = tuple(w for w in phrase.words if _EXCLUSIVE.get(w.kind) != group or (w.domain != word.domain and group == "weather"))
         if words == phrase.words:
             kept.append(phrase)
         elif any(w.kind in NOUN_KINDS and w.domain not in FORMAT_DOMAINS for w in words):
@@ -151,8 +165,10 @@ def blend(phrase: Phrase, words: Sequence[Word]) -> Phrase:
     first = next((i for i, w in enumerate(kept) if w.kind in NOUN_KINDS), len(kept))
     if heads and any(w.kind == "noun" for w in kept):
         last = max(i for i, w in enumerate(kept) if w.kind == "noun")
-        if same(kept[last], heads[-1]) and (numbers or not any(w.kind == "number" for w in kept)):
-            kept[last] = replace(kept[last], text=heads[-1].text)
+        if same(kept[last], heads[-1]) and numbers:
+            singular = lexicon.lemma(kept[last].text)
+            many = numbers[0].text not in ("one", "1")
+            kept[last] = replace(kept[last], text=lexicon.plural(singular) if many else singular)
     relation = next((i + 1 for i, w in enumerate(kept[:first]) if w.kind in ("relation", "and")), 0)
     row = [*kept[:relation], *numbers, *kept[relation:first], *attributes, *kept[first:]]
     return replace(phrase, words=tuple(row))
@@ -302,7 +318,7 @@ def substitute(brief: Brief, new: Sequence[Phrase]) -> Brief:
     """Replace what in the picture is of the same sort as the new thing; the main subject if nothing is."""
     first = new[0]
     head = first.head
-    if first.slot in MODIFIER_SLOTS.values() and first.slot != "setting" or head is None or first.words[0].kind == "verb":
+    if (first.slot in MODIFIER_SLOTS.values() and first.slot != "setting") or head is None or first.words[0].kind == "verb":
         for group in groups(new):
             brief = merge(brief, group)
         return brief

@@ -18,22 +18,16 @@ from promptlib.understanding.words import MODIFIER_SLOTS
 _TOKEN = re.compile(r"[A-Za-zÀ-ÿ0-9][A-Za-zÀ-ÿ0-9'’\-/&]*(?:\.\d+)?|[\ue000-\uf8ff]|[\u3400-\u9fff]+|&|%")
 _ARTICLES = {"a", "an", "the", "his", "her", "its", "their", "some"}
 NUMBERS = {
-    *"one two three four five six seven eight nine ten eleven twelve twenty several many dozens hundreds both".split(),
+    *["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "twenty", "several", "many", "dozens", "hundreds", "both"],
 }
 RELATIONS = {
-    *"in on at under over with of by near beside behind between through from to into onto around against inside "
-    "outside like for above below across along among amid beneath underneath atop toward towards beyond within "
-    "during before after off up down out past upon as via next front top surrounded".split(),
+    *["in", "on", "at", "under", "over", "with", "of", "by", "near", "beside", "behind", "between", "through", "from", "to", "into", "onto", "around", "against", "inside", "outside", "like", "for", "above", "below", "across", "along", "among", "amid", "beneath", "underneath", "atop", "toward", "towards", "beyond", "within", "during", "before", "after", "off", "up", "down", "out", "past", "upon", "as", "via", "next", "front", "top", "surrounded"],
 }
 _SKIPPED = {
-    *"please just maybe kindly perhaps actually also too then so basically really kinda sort i you me it he she they "
-    "them him we us my your our this these those that which who whose whom there here is are was were be been being "
-    "am has have had will would can could should shall must may might do does did want wants need needs make made get "
-    "let lets let's i'd i'm it's there's that's he's she's they're something scene shows showing depicting depicts "
-    "image picture pic".split(),
+    *["please", "just", "maybe", "kindly", "perhaps", "actually", "also", "too", "then", "so", "basically", "really", "kinda", "sort", "i", "you", "me", "it", "he", "she", "they", "them", "him", "we", "us", "my", "your", "our", "this", "these", "those", "that", "which", "who", "whose", "whom", "there", "here", "is", "are", "was", "were", "be", "been", "being", "am", "has", "have", "had", "will", "would", "can", "could", "should", "shall", "must", "may", "might", "do", "does", "did", "want", "wants", "need", "needs", "make", "made", "get", "let", "lets", "let's", "i'd", "i'm", "it's", "there's", "that's", "he's", "she's", "they're", "something", "scene", "shows", "showing", "depicting", "depicts", "image", "picture", "pic"],
 }
 _NEGATIONS = {"no", "without", "avoid", "exclude", "excluding", "minus", "lacking", "not", "never", "don't", "dont", "omit", "skip", "remove", "except", "nor", "neither"}  # fmt: skip
-_AFTER_NEGATION = {*"any a an the include have want add draw show use put like of some be with having please in".split()}
+_AFTER_NEGATION = {*["any", "a", "an", "the", "include", "have", "want", "add", "draw", "show", "use", "put", "like", "of", "some", "be", "with", "having", "please", "in"]}
 _NOBODY = {"nobody": "people", "no-one": "people", "nothing": "objects", "anyone": "people", "anybody": "people"}
 
 
@@ -81,7 +75,7 @@ def words(tokens: list[str], quotes: tuple[str, ...] = ()) -> list[Word]:
             entry = _entry(tokens[at : at + length])
             assert entry is not None
             piece = " ".join(tokens[at : at + length])
-            row.append(Word(_cased(piece, not row), entry.kind, entry.domain))
+            row.append(Word(_cased(piece, not row and entry.english[:1].islower()), entry.kind, entry.domain))
             at += length
         else:
             row.append(_guess(token, not row))
@@ -90,7 +84,14 @@ def words(tokens: list[str], quotes: tuple[str, ...] = ()) -> list[Word]:
 
 
 def _entry(tokens: list[str]) -> lexicons.Entry | None:
-    return lexicons.load().find_english(" ".join(tokens))
+    """The lexicon's entry for an expression; a colour and its thing are looked up one by one."""
+    lexicon = lexicons.load()
+    found = lexicon.find_english(" ".join(tokens))
+    if found and found.kind == "noun" and len(tokens) > 1:
+        color, thing = lexicon.english.get(tokens[0].lower()), lexicon.find_english(" ".join(tokens[1:]))
+        if color and thing and color.kind == "color" and thing.kind == "noun":
+            return None
+    return found
 
 
 def _cased(text: str, first: bool) -> str:
@@ -183,8 +184,11 @@ def _predicates(row: list[Word]) -> list[Word]:
                 result[start:start] = row[at + 1 : end]
                 at = end
                 continue
-        if word.kind != "skipped":
-            result.append(word)
+        following = row[at + 1].text if at + 1 < len(row) else ""
+        if word.kind != "skipped" or (word.text == "made" and following == "of"):
+            result.append(word if word.kind != "skipped" else Word("made", "verb"))
+        elif result and result[-1].kind == "relation" and word.text in ("it", "them", "him", "her", "me", "us"):
+            result.append(Word(word.text, "pronoun"))
         at += 1
     return result
 

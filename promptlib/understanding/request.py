@@ -106,6 +106,13 @@ def is_reason(clause: str) -> bool:
     return lexicons.load().match("reason", clause.strip(" .!。!")) is not None
 
 
+def without_recipient(clause: str) -> str:
+    """A clause without for whom the picture is: ``a card for my son's birthday`` -> ``a card birthday``."""
+    for _, pattern in lexicons.load().patterns["recipient"]:
+        clause = pattern.sub(lambda match: match.groupdict().get("keep") or "", clause)
+    return clause
+
+
 def occasion(clause: str) -> Phrase | None:
     """What of a reason belongs in the picture: the occasion, and the card it is for."""
     lexicon = lexicons.load()
@@ -140,7 +147,7 @@ def read_message(message: Message, parts: list[str]) -> Reading:
             if found := occasion(part):
                 reasons.append(found)
             continue
-        stripped = unframed(part)
+        stripped = unframed(without_recipient(part))
         if not stripped or is_reason(stripped):
             continue
         reading = read_clause(stripped, message.quotes)

@@ -17,7 +17,8 @@ from promptlib.understanding import dictionary
 #: Quoted text is masked by one character of this private area each while the rest is read.
 QUOTE_BASE = 0xE000
 
-_RUN = re.compile(r"[\u3400-\u9fff]+|[A-Za-zÀ-ÿ][A-Za-zÀ-ÿ0-9'’\-]*(?:[ \t]+[A-Za-zÀ-ÿ][A-Za-zÀ-ÿ0-9'’\-]*)*|\d+|[\ue000-\uf8ff]|[、&]")
+_ENGLISH_WORD = r"(?:\d+[A-Za-z]|[A-Za-zÀ-ÿ])[A-Za-zÀ-ÿ0-9'\-]*"
+_RUN = rf"[\u3400-\u9fff]+|{_ENGLISH_WORD}(?:[ \t]+{_ENGLISH_WORD})*|\d+|[\ue000-\uf8ff]|[、&]"
 _DIGITS = "零一二三四五六七八九十百千两"
 #: A lexicon word is this common in jieba's eyes, so that it stays in one piece.
 _FREQUENCY = 8000
@@ -36,11 +37,22 @@ def _jieba() -> Any:
     return tokenizer
 
 
+@cache
+def _runs() -> re.Pattern[str]:
+    """What is cut as one run; words that mix letters and characters (3D渲染, T恤) come first."""
+    mixed = [word for word in lexicons.load().chinese if re.search(r"[\u3400-\u9fff]", word) and re.search(r"[!-~]", word)]
+    return re.compile("|".join([*map(re.escape, sorted(mixed, key=len, reverse=True)), _RUN]), re.IGNORECASE)
+
+
 def segment(text: str, quotes: tuple[str, ...] = ()) -> list[Word]:
     """The words of a clause, each with its English, kind and source."""
     words: list[Word] = []
-    for run in _RUN.findall(text):
-        if "\ue000" <= run[0] <= "\uf8ff":
+    lexicon = lexicons.load()
+    for run in _runs().findall(text):
+        entry = lexicon.chinese.get(run) or lexicon.chinese.get(run.upper())
+        if entry is not None and not run.isascii():
+            words += words_of(entry, run)
+        elif "\ue000" <= run[0] <= "\uf8ff":
             words.append(Word(f'"{quotes[ord(run) - QUOTE_BASE]}"', "quote"))
         elif run.isdigit():
             words.append(Word(run, "number"))
@@ -51,7 +63,17 @@ def segment(text: str, quotes: tuple[str, ...] = ()) -> list[Word]:
         else:
             for token in _jieba().cut(run, HMM=False):
                 words += _chinese(token)
-    return words
+    return [_as_thing(word, words[index - 1] if index else None) for index, word in enumerate(words)]
+
+
+def _as_thing(word: Word, before: Word | None) -> Word:
+    """门 and 面 count things after a number, and are things otherwise."""
+    if word.kind == "object_marker" and before is not None and before.kind == "number":
+        return Word("", "measure", "", word.source)
+    entry = lexicons.load().other_chinese.get(word.source)
+    if entry is None or word.kind != "measure" or (before is not None and before.kind in ("number", "any", "particle")):
+        return word
+    return Word(entry.english, entry.kind, entry.domain, word.source)
 
 
 def _english(run: str) -> list[Word]:
@@ -73,7 +95,7 @@ def _english(run: str) -> list[Word]:
 def _chinese(token: str) -> list[Word]:
     lexicon = lexicons.load()
     if entry := lexicon.chinese.get(token):
-        return [word_of(entry, token)]
+        return words_of(entry, token)
     if token.endswith("们") and len(token) > 1:
         person = _chinese(token[:-1])[-1]
         return [Word(lexicon.plural(person.text), "noun", person.domain, token)]
@@ -81,19 +103,25 @@ def _chinese(token: str) -> list[Word]:
         return [Word(str(_number(token)), "number", "", token)]
     pieces = _pieces(token, lexicon)
     if pieces and (not dictionary.known(token) or _grammatical(pieces, lexicon)):
-        return [word_of(lexicon.chinese[piece], piece) for piece in pieces]
+        return [word for piece in pieces for word in words_of(lexicon.chinese[piece], piece)]
     if len(token) > 1 and not dictionary.known(token):
         return [word for piece in _cover(token, lexicon) for word in _chinese_or_name(piece, lexicon)]
     return [dictionary.translate(token)]
 
 
-def word_of(entry: Entry, source: str) -> Word:
-    return Word(entry.english, entry.kind, entry.domain, source)
+def words_of(entry: Entry, source: str) -> list[Word]:
+    """The word of an entry; a colour and its thing (黑猫) are two, so that one can change without the other."""
+    chinese = lexicons.load().chinese
+    for cut in (1, 2) if entry.kind == "noun" and len(source) > 1 else ():
+        color, thing = chinese.get(source[:cut]), chinese.get(source[cut:])
+        if color and thing and color.kind == "color" and entry.english == f"{color.english} {thing.english}":
+            return [Word(color.english, "color", "", source[:cut]), Word(thing.english, "noun", thing.domain, source[cut:])]
+    return [Word(entry.english, entry.kind, entry.domain, source)]
 
 
 def _chinese_or_name(piece: str, lexicon: Lexicon) -> list[Word]:
     if entry := lexicon.chinese.get(piece):
-        return [word_of(entry, piece)]
+        return words_of(entry, piece)
     return [dictionary.translate(piece)] if dictionary.known(piece) else [Word(piece, "noun", "", piece)]
 
 
