@@ -69,7 +69,9 @@ class Lexicon:
 
     def plural(self, noun: str) -> str:
         """The plural of an English noun or noun compound."""
-        if " of" in noun:
+        if any(form != noun.lower() and form in self.english for form in self.singulars(noun.lower())):
+            return noun  # said in the plural already: high heels
+        if re.search(r" of\b", noun):  # not "police officer"
             head, _, rest = noun.partition(" of")
             return f"{self.plural(head)} of{rest}"
         before, _, last = noun.rpartition(" ")
