@@ -101,7 +101,7 @@ def plain() -> None:
 
     from pipeline.doodle.steps import SHIPPED
 
-    pipe = DiffusionPipeline.from_pretrained(SHIPPED, use_safetensors=True)
+    pipe = DiffusionPipeline.from_pretrained(SHIPPED, use_safetensors=True, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
 
     def paint() -> None:

@@ -64,6 +64,7 @@ def _report(name: str, echo: Echo) -> Callable[[float, str], None]:
 
 def load(folder: Path | None) -> Any:
     """A saved model as a diffusers pipeline, on this machine's device."""
+    import torch
     from diffusers import DiffusionPipeline
 
     from pipeline.doodle.train import device
@@ -71,7 +72,7 @@ def load(folder: Path | None) -> Any:
     folder = folder or SHIPPED
     if not (folder / "model_index.json").exists():
         raise DoodleError(f"There is no model in {folder}; `easel doodle train` makes one.")
-    pipeline = DiffusionPipeline.from_pretrained(folder, use_safetensors=True)
+    pipeline = DiffusionPipeline.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to(device())
 
