@@ -1,0 +1,73 @@
+"""Buttons under a picture: what they say, and the few bytes they carry.
+
+A button carries an action and row ids, such as ``r:123:5``; everything else is in the database, so a button works
+after a restart and a month later. Knows no chat library, and trusts nothing it decodes: clients of people's own can
+send any bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.texts import say
+
+RATE, AGAIN, FILE, WHY, DELETE, MODEL = "r", "a", "f", "w", "d", "m"
+
+#: Most bytes a button may carry, by Telegram's rules.
+MAX_DATA = 64
+
+#: Job ids are SQLite row ids: at most 19 digits.
+_JOB = re.compile(
+    r"(?:(?P<rate>r):(?P<rated>[1-9][0-9]{0,17}):(?P<value>[1-5])|(?P<action>[afwd]):(?P<job>[1-9][0-9]{0,17}))"
+)
+
+#: Rows of (label, data).
+Rows = Sequence[Sequence[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class Press:
+    """A pressed button: `job` and `value` for those under a picture, `model` for the choice of one."""
+
+    action: str
+    job: int = 0
+    value: int = 0
+    model: str = ""
+
+
+def decode(data: str) -> Press | None:
+    """What a button says it is; None for anything easel does not make."""
+    if data.startswith(f"{MODEL}:") and len(data) > 2:
+        return Press(MODEL, model=data[2:])
+    match = _JOB.fullmatch(data)
+    if match is None:
+        return None
+    if match["rate"]:
+        return Press(RATE, int(match["rated"]), int(match["value"]))
+    return Press(match["action"], int(match["job"]))
+
+
+def encode(press: Press) -> str:
+    if press.action == MODEL:
+        return f"{MODEL}:{press.model}"
+    return f"{press.action}:{press.job}:{press.value}" if press.action == RATE else f"{press.action}:{press.job}"
+
+
+def under_picture(job_id: int, language: str, rating: int = 0) -> Rows:
+    """Rows of (label, data); `rating` is what the person gave, 0 for nothing."""
+    stars = [(f"⭐{value}" + (" ✓" if value == rating else ""), Press(RATE, job_id, value)) for value in range(1, 6)]
+    others = [
+        (say("button_again", language), Press(AGAIN, job_id)),
+        (say("button_file", language), Press(FILE, job_id)),
+        (say("button_why", language), Press(WHY, job_id)),
+        (say("button_delete", language), Press(DELETE, job_id)),
+    ]
+    return [[(label, encode(press)) for label, press in row] for row in (stars, others[:2], others[2:])]
+
+
+def models(ids: Iterable[str], chosen: str) -> Rows:
+    """A row for each model whose id fits into a button; longer ones can be typed."""
+    rows = [(f"{model} ✓" if model == chosen else model, encode(Press(MODEL, model=model))) for model in ids]
+    return [[row] for row in rows if len(row[1].encode()) <= MAX_DATA]

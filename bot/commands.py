@@ -1,0 +1,90 @@
+"""Commands of a chat, such as ``/model``: functions from what was typed to what is said. Knows no chat library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot import buttons
+from bot.assistant import Assistant
+from bot.buttons import Rows
+from bot.texts import say
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A command: who, where, in which language, and the words behind it."""
+
+    user: str
+    chat: str
+    language: str
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Said:
+    """The answer, with buttons."""
+
+    text: str
+    rows: Rows = ()
+
+
+def start(assistant: Assistant, typed: Typed) -> Said:
+    return Said(say("start", typed.language))
+
+
+def show_help(assistant: Assistant, typed: Typed) -> Said:
+    return Said(say("help", typed.language))
+
+
+def model(assistant: Assistant, typed: Typed) -> Said:
+    if not typed.words:
+        chosen = assistant.chat_settings(typed.chat).model
+        return Said(say("model_now", typed.language, model=chosen), buttons.models(assistant.profiles, chosen))
+    if typed.words[0] not in assistant.profiles:
+        known, asked = ", ".join(assistant.profiles), typed.words[0][:64]
+        return Said(say("model_unknown", typed.language, model=asked, models=known))
+    assistant.set_model(typed.chat, typed.words[0])
+    return Said(say("model_set", typed.language, model=typed.words[0]))
+
+
+def raw(assistant: Assistant, typed: Typed) -> Said:
+    wish = typed.words[0].lower() if typed.words else ""
+    if wish not in ("on", "off"):
+        return Said(say("raw_now", typed.language, state=_on(assistant.chat_settings(typed.chat).raw)))
+    assistant.set_raw(typed.chat, wish == "on")
+    return Said(say(f"raw_{wish}", typed.language))
+
+
+def settings(assistant: Assistant, typed: Typed) -> Said:
+    now = assistant.chat_settings(typed.chat)
+    return Said(say("settings", typed.language, model=now.model, raw=_on(now.raw), amount=now.amount))
+
+
+def cancel(assistant: Assistant, typed: Typed) -> Said:
+    count = assistant.cancel(typed.user)
+    return Said(say("cancelled" if count else "nothing_to_cancel", typed.language, count=count))
+
+
+def stats(assistant: Assistant, typed: Typed) -> Said:
+    if not assistant.is_admin(typed.user):
+        return Said(say("admins_only", typed.language))
+    lines = (f"{name}: {value}" for name, value in assistant.stats().items())
+    return Said(say("stats", typed.language, lines="\n".join(lines)))
+
+
+def _on(value: bool) -> str:
+    return "on" if value else "off"
+
+
+#: What can be typed; those in `MENU` are shown to everybody.
+COMMANDS: dict[str, Callable[[Assistant, Typed], Said]] = {
+    "start": start,
+    "help": show_help,
+    "model": model,
+    "raw": raw,
+    "settings": settings,
+    "cancel": cancel,
+    "stats": stats,
+}
+MENU = ("help", "model", "raw", "settings", "cancel")

@@ -1,0 +1,253 @@
+"""The desk: answers what came in, tells how the painting goes, and sends what was painted. Knows no chat network.
+
+Each part of an answer is noted when it is sent, so a restart goes on where a crash stopped. Everything runs in one
+event loop; the assistant blocks, so it is called in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+from bot import buttons, replies
+from bot.assistant import Assistant
+from bot.errors import EaselError
+from bot.messages import Answer, Delivery, Incoming
+from bot.pace import Pace
+from bot.texts import say
+from bot.wire import File, Moved, Refused, Wire, insist, once
+from pipeline.errors import PipelineError
+from pipeline.jobs import Job, Picture
+from promptlib.errors import PromptlibError
+
+log = logging.getLogger(__name__)
+
+#: Errors whose text is meant for people; all others go into the log.
+DELIBERATE = (EaselError, PipelineError, PromptlibError)
+
+#: A chat network shows "sending a picture" for this many seconds at most.
+BUSY_SECONDS = 4.5
+
+
+@dataclass
+class Status:
+    """The message that tells how a job is doing."""
+
+    chat: str
+    message: str
+    language: str
+    pace: Pace = field(default_factory=Pace)
+    busy: Pace = field(default_factory=lambda: Pace(BUSY_SECONDS))
+
+
+class Desk:
+    """Between an assistant and a wire.
+
+    Args:
+        front: what names of this wire's chats begin with.
+        spawn: starts a task that nobody waits for.
+    """
+
+    def __init__(
+        self, front: str, assistant: Assistant, wire: Wire, spawn: Callable[[Coroutine[Any, Any, Any]], object]
+    ) -> None:
+        self.front = front
+        self.assistant = assistant
+        self.wire = wire
+        self.spawn = spawn
+        self.closing = asyncio.Event()
+        # Answering takes seconds while the embedder is loaded; nothing else must wait for that.
+        self._answering = ThreadPoolExecutor(2, "easel-answer")
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._statuses: dict[int, Status | None] = {}
+
+    async def resume(self) -> None:
+        """Answer and deliver what a crash left behind."""
+        for incoming in await asyncio.to_thread(self.assistant.waiting):
+            if incoming.chat.startswith(f"{self.front}:"):
+                self.spawn(self.converse(incoming))
+        await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Deliver whatever is owed."""
+        for delivery in await asyncio.to_thread(self.assistant.undelivered, self.front):
+            self.spawn(self.deliver(delivery.job.id))
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait; True at once when it is time to stop."""
+        try:
+            await asyncio.wait_for(self.closing.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def turn(self, chat: str) -> asyncio.Lock:
+        """Held while something that was typed in a chat is answered."""
+        return self._lock(chat)
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        return self._locks.setdefault(name, asyncio.Lock())
+
+    def key_of_press(self, name: str) -> str:
+        """The key of a message that is no text but a pressed button."""
+        return f"{self.front}:press:{name}"
+
+    # --- answers ----------------------------------------------------------------------------------------------
+
+    async def converse(self, incoming: Incoming) -> None:
+        """Answer a stored message; those of a chat one after the other, since a later one may refine an earlier."""
+        async with self.turn(incoming.chat):
+            if self.closing.is_set():
+                return
+            answer = await self._answer(incoming)
+            try:
+                await (self._announce(incoming, answer) if answer.job else self._talk(incoming, answer))
+            except (Refused, Moved) as error:
+                log.warning("%s cannot be answered: %s", incoming.key, error)
+                await asyncio.to_thread(self.assistant.answered, incoming.key)
+
+    async def _answer(self, incoming: Incoming) -> Answer:
+        call = self._again if incoming.key.startswith(self.key_of_press("")) else self.assistant.answer
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._answering, call, incoming)
+        except DELIBERATE as error:
+            return Answer(str(error), incoming.language)
+        except Exception:
+            log.exception("%s could not be answered", incoming.key)
+            return Answer(say("general", incoming.language), incoming.language)
+
+    def _again(self, incoming: Incoming) -> Answer:
+        """Another picture like one of the same chat: bytes of a button are cheap to forge."""
+        press = buttons.decode(incoming.text)
+        if press is None or not self.owns(incoming.user, incoming.chat, press.job):
+            return Answer(say("gone", incoming.language), incoming.language)
+        return self.assistant.again(press.job, incoming)
+
+    def owns(self, user: str, chat: str, job_id: int) -> bool:
+        """Whether a chat may press the buttons of a job: its own, and for admins any that was sent to a chat."""
+        try:
+            return self.assistant.delivery(job_id).chat == chat or self.assistant.is_admin(user)
+        except EaselError:
+            return False
+
+    async def _talk(self, incoming: Incoming, answer: Answer) -> None:
+        send = partial(self.wire.say, incoming.chat, answer.text, (), incoming.message)
+        if await insist(send, self.pause):
+            await asyncio.to_thread(self.assistant.answered, incoming.key)
+
+    async def _announce(self, incoming: Incoming, answer: Answer) -> None:
+        """Say that a job waits, unless it is over already."""
+        assert answer.job is not None
+        async with self._lock(f"job:{answer.job.id}"):
+            job = await asyncio.to_thread(self.assistant.job, answer.job.id)
+            if job.status not in ("queued", "running"):
+                return
+            message = await once(self.wire.say(incoming.chat, answer.text, (), incoming.message))
+            if message:
+                self._statuses[job.id] = Status(incoming.chat, message, answer.language)
+                await asyncio.to_thread(self.assistant.mark_sent, job.id, "status", message)
+
+    # --- progress ---------------------------------------------------------------------------------------------
+
+    def progress(self, job_id: int, step: int, total: int) -> None:
+        """Tell a step of a job, if it is time to tell one."""
+        if job_id not in self._statuses:
+            self._statuses[job_id] = None
+            self.spawn(self._recall(job_id))
+        status = self._statuses[job_id]
+        if status is None:
+            return
+        if status.busy.due(step):
+            self.spawn(once(self.wire.busy(status.chat)))
+        if step < total and status.pace.due(step):
+            text = say("progress", status.language, step=step, total=total)
+            self.spawn(once(self.wire.rewrite(status.chat, status.message, text)))
+
+    async def _recall(self, job_id: int) -> None:
+        """Find the status message that was sent before a restart."""
+        delivery = await self._delivery(job_id)
+        waits = job_id in self._statuses and self._statuses[job_id] is None
+        if delivery and "status" in delivery.sent and waits:
+            self._statuses[job_id] = Status(delivery.chat, delivery.sent["status"], delivery.language)
+
+    # --- delivery ---------------------------------------------------------------------------------------------
+
+    def ended(self, job: Job) -> None:
+        self.spawn(self.deliver(job.id))
+
+    async def deliver(self, job_id: int) -> None:
+        """Send what a chat has not received of an ended job, as often as it takes."""
+        async with self._lock(f"job:{job_id}"):
+            self._statuses.pop(job_id, None)
+            chat = ""
+            while True:
+                try:
+                    if await insist(partial(self._send_parts, job_id, chat), self.pause) is None:
+                        return  # it is time to stop; the next start goes on
+                    break
+                except Moved as error:
+                    chat = error.chat
+                except Refused as error:
+                    log.warning("Job %s cannot be delivered: %s", job_id, error)
+                    break
+            await asyncio.to_thread(self.assistant.delivered, job_id)
+
+    async def _delivery(self, job_id: int) -> Delivery | None:
+        """None for a job that is owed to no chat: the command line painted it."""
+        try:
+            return await asyncio.to_thread(self.assistant.delivery, job_id)
+        except EaselError:
+            return None
+
+    async def _send_parts(self, job_id: int, chat: str) -> bool:
+        delivery = await self._delivery(job_id)
+        if delivery is None:
+            return True
+        delivery = replace(delivery, chat=chat or delivery.chat)
+        job, sent, language = delivery.job, delivery.sent, delivery.language
+        pictures = await asyncio.to_thread(self.assistant.pictures, job_id) if job.status == "done" else []
+        if pictures and "pictures" not in sent:
+            await self._sent(job_id, "pictures", await self._show(delivery, pictures))
+        if len(pictures) > 1 and "buttons" not in sent:
+            rows, text = buttons.under_picture(job_id, language), say("album", language, count=len(pictures))
+            await self._sent(job_id, "buttons", [await self.wire.say(delivery.chat, text, rows)])
+        if job.status == "failed" and "pictures" not in sent:
+            text = replies.outcome(job, language)
+            await self._sent(job_id, "pictures", [await self.wire.say(delivery.chat, text, (), delivery.message)])
+        if "status" in sent:
+            await once(self.wire.remove(delivery.chat, sent["status"]))
+        return True
+
+    async def _show(self, delivery: Delivery, pictures: Sequence[Picture]) -> list[str]:
+        job, language = delivery.job, delivery.language
+        try:
+            files = await asyncio.to_thread(read, job, pictures)
+        except EaselError as error:
+            return [await self.wire.say(delivery.chat, str(error), (), delivery.message)]
+        rows = buttons.under_picture(job.id, language)
+        return await self.wire.show(delivery.chat, files, replies.caption(job, language), rows, delivery.message)
+
+    async def _sent(self, job_id: int, what: str, messages: list[str]) -> None:
+        await asyncio.to_thread(self.assistant.mark_sent, job_id, what, ",".join(messages))
+
+
+def read(job: Job, pictures: Sequence[Picture]) -> list[File]:
+    """The files of a job's pictures.
+
+    Raises:
+        EaselError: they were deleted.
+    """
+    try:
+        return [
+            File(f"easel-{job.id}-{picture.position}.png", Path(picture.path).read_bytes(), job.width, job.height)
+            for picture in pictures
+        ]
+    except FileNotFoundError as error:
+        raise EaselError(f"The pictures of job {job.id} were deleted; ask for them again.") from error

@@ -1,0 +1,111 @@
+"""What easel needs of a chat network, and how it may fail. A network's own file turns its ways into these.
+
+Chats, people and messages are named by strings: ``telegram:123`` for a chat or a person, ``17`` for a message in it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from bot.buttons import Rows
+from bot.pace import waits
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Telegram's limits for a photo: bytes, width and height together, the longer side by the shorter.
+PHOTO_BYTES, PHOTO_SIDES, PHOTO_RATIO = 10 << 20, 10_000, 20
+
+
+class WireError(Exception):
+    """Base of what can go wrong on the way to a chat."""
+
+
+class Refused(WireError):
+    """It cannot be done, now or later: blocked by the user, message gone, nothing to change."""
+
+
+class Moved(WireError):
+    """The chat has another name now."""
+
+    def __init__(self, chat: str) -> None:
+        super().__init__(f"The chat is now {chat}")
+        self.chat = chat
+
+
+class Unsent(WireError):
+    """It may work later; `wait` seconds where the network says so."""
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+@dataclass(frozen=True)
+class File:
+    """A picture to send."""
+
+    name: str
+    data: bytes
+    width: int
+    height: int
+
+    @property
+    def fits_photo(self) -> bool:
+        """Whether it can be shown as a picture; what cannot is sent as a file."""
+        long, short = max(self.width, self.height), min(self.width, self.height)
+        return len(self.data) <= PHOTO_BYTES and long + short <= PHOTO_SIDES and long <= PHOTO_RATIO * short
+
+
+class Wire(Protocol):
+    """Every method raises a `WireError` when it fails."""
+
+    async def say(self, chat: str, text: str, rows: Rows = (), reply: str = "") -> str:
+        """Send a text, with buttons, under the message it replies to. Returns the message."""
+
+    async def show(self, chat: str, files: Sequence[File], caption: str, rows: Rows = (), reply: str = "") -> list[str]:
+        """Send pictures to look at; several go without buttons. Returns the messages."""
+
+    async def hand_over(self, chat: str, files: Sequence[File], reply: str = "") -> None:
+        """Send files as they are, metadata and all."""
+
+    async def rewrite(self, chat: str, message: str, text: str) -> None:
+        """Change a text that was sent."""
+
+    async def relabel(self, chat: str, message: str, rows: Rows) -> None:
+        """Change the buttons of a message."""
+
+    async def remove(self, chat: str, message: str) -> None:
+        """Delete a message."""
+
+    async def busy(self, chat: str) -> None:
+        """Show for a few seconds that a picture is on its way."""
+
+
+async def once(call: Awaitable[T]) -> T | None:
+    """Something that is nice to have: tried once."""
+    try:
+        return await call
+    except WireError as error:
+        log.debug("Left out: %s", error)
+        return None
+
+
+async def insist(call: Callable[[], Awaitable[T]], pause: Callable[[float], Awaitable[bool]]) -> T | None:
+    """Something people wait for: tried until it is done; None when `pause` says that it is time to stop.
+
+    Raises:
+        Refused, Moved: trying again would not help.
+    """
+    for wait in waits():
+        try:
+            return await call()
+        except Unsent as error:
+            log.warning("Not sent (%s); trying again in %.0f s", error, error.wait or wait)
+            if await pause(error.wait or wait):
+                break
+    return None
