@@ -21,7 +21,7 @@ class EmbeddingCache:
 
     def __init__(self, db: Database) -> None:
         self.db = db
-        migrations.embeddings.apply(db)
+        migrations.bring_up(db, migrations.embeddings)
 
     def passages(self, embedder: Embedder, texts: Sequence[str]) -> Vectors:
         """The embedder's passage vectors; what is not stored is computed and stored, batch by batch."""

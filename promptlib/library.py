@@ -48,7 +48,7 @@ class Library:
 
     def __init__(self, db: Database) -> None:
         self.db = db
-        migrations.library.apply(db)
+        migrations.bring_up(db, migrations.library)
         self.identity: str = db.execute("SELECT identity FROM library").fetchone()[0]
 
     @property

@@ -18,6 +18,14 @@ library = Migrations("promptlib.library")
 embeddings = Migrations("promptlib.embeddings")
 
 
+def bring_up(db: Database, steps: Migrations) -> None:
+    """Apply what is pending. Two processes may start at once: the second waits, and finds nothing left to do."""
+    if steps.pending(db):
+        db.execute("BEGIN IMMEDIATE")
+        with db.conn:
+            steps.apply(db)
+
+
 @library()
 def m001_prompts(db: Database) -> None:
     db.execute("""
