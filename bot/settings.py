@@ -6,6 +6,7 @@ An environment variable wins over the file, the file over the default. A bad val
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ PREFIX = "EASEL_"
 
 @dataclass(frozen=True)
 class Setting:
-    """One row of the table. `kind` is ``text``, ``ids``, ``number``, ``secret`` or one of ``a|b|c``."""
+    """One row of the table. `kind` is ``text``, ``ids``, ``port``, ``secret`` or one of ``a|b|c``."""
 
     name: str
     default: str
@@ -41,7 +42,7 @@ SETTINGS = (
     Setting("admins", "", "Telegram ids of those who may do everything, separated by commas", "ids"),
     Setting("allow", "", "Telegram ids of people and groups who may use the bot; empty: everybody", "ids"),
     Setting("webhook_url", "", "public https address for webhook mode; empty: polling"),
-    Setting("webhook_port", "8443", "port that webhook mode listens on", "number"),
+    Setting("webhook_port", "8443", "port that webhook mode listens on", "port"),
     Setting("webhook_secret", "", "secret token that webhook calls must carry", "secret"),
     Setting("log_level", "warning", "how much is logged", "debug|info|warning|error"),
 )
@@ -99,7 +100,10 @@ def _unwritable(home: Path, error: OSError | None) -> str:
 def home_folder(environ: Mapping[str, str]) -> Path:
     """EASEL_HOME, or the platform's user data folder. It cannot stand in easel.toml, which lies in it."""
     if named := environ.get("EASEL_HOME"):
-        return Path(named).expanduser().absolute()
+        try:
+            return Path(named).expanduser().absolute()
+        except RuntimeError as error:
+            raise SettingsError(f"EASEL_HOME names a home folder that cannot be found: {named}.") from error
     import platformdirs
 
     return Path(platformdirs.user_data_dir("easel", appauthor=False))
@@ -134,7 +138,7 @@ def effective(environ: Mapping[str, str], home: Path) -> dict[str, tuple[Any, st
 def _read_file(path: Path) -> dict[str, str]:
     try:
         data = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path} cannot be read ({error}); mend it or remove it.") from error
@@ -150,15 +154,16 @@ def _read_file(path: Path) -> dict[str, str]:
 
 def _parse(setting: Setting, raw: str) -> Any:
     raw = raw.strip()
+    shown = raw[:40]
     if setting.kind == "ids":
         ids = [part.strip() for part in raw.replace(";", ",").split(",") if part.strip()]
-        if bad := next((part for part in ids if not part.lstrip("-").isdigit()), None):
-            raise SettingsError(f"{setting.variable} must hold Telegram ids separated by commas, not {bad!r}.")
+        if bad := next((part for part in ids if not re.fullmatch("-?[0-9]+", part)), None):
+            raise SettingsError(f"{setting.variable} must hold Telegram ids separated by commas, not {bad[:40]!r}.")
         return frozenset(ids)
-    if setting.kind == "number":
-        if not raw.isdigit():
-            raise SettingsError(f"{setting.variable} must be a whole number, not {raw!r}.")
+    if setting.kind == "port":
+        if not re.fullmatch("[0-9]{1,5}", raw) or not 0 < int(raw) < 65536:
+            raise SettingsError(f"{setting.variable} must be a port from 1 to 65535, not {shown!r}.")
         return int(raw)
     if "|" in setting.kind and raw.lower() not in setting.kind.split("|"):
-        raise SettingsError(f"{setting.variable} must be one of {setting.kind.replace('|', ', ')}, not {raw!r}.")
+        raise SettingsError(f"{setting.variable} must be one of {setting.kind.replace('|', ', ')}, not {shown!r}.")
     return raw.lower() if "|" in setting.kind else raw

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -48,6 +49,7 @@ def m001_chats(db: Database) -> None:
     db.execute("""
         CREATE TABLE deliveries (
             job INTEGER PRIMARY KEY,
+            key TEXT NOT NULL UNIQUE,
             chat TEXT NOT NULL,
             message TEXT NOT NULL,
             language TEXT NOT NULL,
@@ -61,20 +63,42 @@ def open_database(path: Path) -> Database:
     """Open the one database file for the calling thread, in WAL mode so that readers and a writer get along.
 
     Raises:
-        EaselError: the file is no database, or cannot be opened or written.
+        EaselError: the file is no database, is damaged, or cannot be opened or written.
     """
     try:
         db = Database(sqlite3.connect(path, timeout=30, isolation_level=None))
         db.execute("PRAGMA busy_timeout = 30000")
-        db.execute("PRAGMA journal_mode = WAL")
+        _use_wal(db)
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
-        migrations.apply(db)
+        # Two processes may start at once: the second waits here, and finds nothing left to apply.
+        db.execute("BEGIN IMMEDIATE")
+        with db.conn:
+            migrations.apply(db)
     except sqlite3.DatabaseError as error:
-        raise EaselError(
-            f"The database {path} cannot be used ({error}); move it away to start afresh, or restore a backup."
-        ) from error
+        raise EaselError(explain(error, str(path))) from error
     return db
+
+
+def _use_wal(db: Database, patience: float = 30.0) -> None:
+    """Turn WAL on. SQLite does not wait by itself while another connection is doing the same to a new file."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def explain(error: sqlite3.DatabaseError, which: str = "") -> str:
+    """What is wrong with the database, and what to do: other advice when it is damaged than when it is in use."""
+    what = f"The database {which}".strip()
+    if isinstance(error, sqlite3.OperationalError):
+        return f"{what} cannot be used ({error}); make room on the disk, allow writing, or try again in a while."
+    return f"{what} is damaged ({error}); move it away to start afresh, or restore a backup."
 
 
 def now() -> str:
@@ -102,9 +126,6 @@ class Store:
             "SELECT key, chat, user, text, language, message FROM inbox WHERE answered = '' ORDER BY rowid"
         )
         return [Incoming(**row) for row in rows]
-
-    def is_answered(self, key: str) -> bool:
-        return bool(list(self.db.query("SELECT 1 FROM inbox WHERE key = ? AND answered != ''", [key])))
 
     def answered(self, key: str) -> None:
         self.db.execute("UPDATE inbox SET answered = ? WHERE key = ?", [now(), key])
@@ -143,9 +164,14 @@ class Store:
     def promise(self, job_id: int, incoming: Incoming, language: str) -> None:
         """Note that the outcome of a job is owed to a chat."""
         self.db.execute(
-            "INSERT INTO deliveries (job, chat, message, language, sent, done) VALUES (?, ?, ?, ?, '{}', '')",
-            [job_id, incoming.chat, incoming.message, language],
+            "INSERT INTO deliveries (job, key, chat, message, language) VALUES (?, ?, ?, ?, ?)",
+            [job_id, incoming.key, incoming.chat, incoming.message, language],
         )
+
+    def promised(self, key: str) -> int | None:
+        """The job that a message has become, if it has become one."""
+        row = next(iter(self.db.query("SELECT job FROM deliveries WHERE key = ?", [key])), None)
+        return row["job"] if row else None
 
     def owed(self, front: str) -> list[dict[str, Any]]:
         """Deliveries of a front that are not complete, oldest first."""
