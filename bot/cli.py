@@ -7,12 +7,14 @@ error. Mistakes become one sentence and exit code 1 (2 for wrong usage), never a
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
+import re
 import sqlite3
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -33,14 +35,18 @@ class Group(click.Group):
             return super().invoke(ctx)
         except (EaselError, PromptlibError, PipelineError) as error:
             raise click.ClickException(str(error)) from error
-        except sqlite3.OperationalError as error:
-            raise click.ClickException(
-                f"The database cannot be used ({error}); make room on the disk, or let the other process end."
-            ) from error
+        except sqlite3.DatabaseError as error:
+            # Its other subclasses are mistakes of the program, not of the disk.
+            if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
+                raise
+            from bot.store import explain
+
+            raise click.ClickException(explain(error)) from error
         except BrokenPipeError:
-            # The reader went away, as `head` does.
-            sys.stderr.close()
-            return None
+            raise  # the reader went away, as `head` does; click ends quietly
+        except OSError as error:
+            where = f"{error.filename} cannot be used" if error.filename else "The output cannot be written"
+            raise click.ClickException(f"{where} ({error.strerror}); check the path and the disk's space.") from error
 
 
 class Size(click.ParamType[Any]):
@@ -51,10 +57,14 @@ class Size(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
         if isinstance(value, tuple):
             return value
-        width, _, height = str(value).lower().replace("×", "x").partition("x")
-        if not (width.isdigit() and height.isdigit() and 0 < int(width) <= 8192 and 0 < int(height) <= 8192):
+        sides = re.fullmatch("([0-9]{1,4})[xX×]([0-9]{1,4})", str(value))
+        if not sides or not all(0 < int(side) <= 8192 for side in sides.groups()):
             self.fail(f"{value!r} is no size; write width and height like 768x512.", param, ctx)
-        return int(width), int(height)
+        return int(sides[1]), int(sides[2])
+
+
+#: Row ids and limits that SQLite can hold.
+ROW = click.IntRange(1, 2**63 - 1)
 
 
 def show(value: Any) -> None:
@@ -62,14 +72,28 @@ def show(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
+def _input() -> TextIO:
+    if sys.stdin is None:
+        raise EaselError("Standard input is closed; give the text as an argument.")
+    return sys.stdin
+
+
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="easel")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Paints what you ask for, because it speaks the language the image model was trained on.
 
     Start with: easel draw "帮我画一只红色的苹果"
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    if ctx.invoked_subcommand != "bot":
+        # Whoever paints by hand is told why it failed, and need not read it twice.
+        logging.getLogger("pipeline.painter").setLevel(logging.ERROR)
+    # Bytes that are no text, in a file that is piped in or in a path that is printed, must not end the program.
+    for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
 
 
 @main.command()
@@ -119,13 +143,13 @@ def rewrite(text: str | None, model: str | None, explain: bool, as_json: bool, j
         if text is not None:
             raise click.UsageError("--jsonl reads standard input; leave TEXT out.")
         failed = 0
-        for line in Rewriter(model).lines(sys.stdin):
+        for line in Rewriter(model).lines(_input()):
             failed += "error" in line
             show(line)
         if failed:
             raise click.ClickException(f"{failed} line(s) could not be rewritten; each says why in its answer.")
         return
-    answer = Rewriter(model).rewrite(sys.stdin.read() if text is None else text)
+    answer = Rewriter(model).rewrite(_input().read() if text is None else text)
     if as_json:
         show(answer.to_json())
     else:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli import Group, show
+from bot.cli import ROW, Group, show
 
 if TYPE_CHECKING:
     from bot.assistant import Assistant
     from promptlib.records import LibraryPrompt
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-prompt_id = click.argument("prompt_id", type=int, metavar="ID")
+prompt_id = click.argument("prompt_id", type=ROW, metavar="ID")
 
 
 def _assistant() -> Assistant:
@@ -44,8 +44,8 @@ def _line(prompt: LibraryPrompt) -> str:
 
 
 @library.command(name="list")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
-@click.option("--offset", type=click.IntRange(0), default=0)
+@click.option("--limit", type=ROW, default=20, show_default=True)
+@click.option("--offset", type=click.IntRange(0, ROW.max), default=0)
 @click.option("--source", help="Only prompts from this source, such as seed or painted.")
 @click.option("--dialect", help="Only prompts of this dialect.")
 @click.option("--min-score", type=float, help="Only prompts with at least this score.")

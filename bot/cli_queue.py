@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli import Group, show
+from bot.cli import ROW, Group, show
 
 if TYPE_CHECKING:
     from pipeline.jobs import Job
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.queue import JobQueue
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-job_id = click.argument("job_id", type=int, metavar="ID")
+job_id = click.argument("job_id", type=ROW, metavar="ID")
 
 
 def _queue() -> JobQueue:
@@ -39,7 +39,7 @@ def queue(ctx: click.Context) -> None:
 @queue.command(name="list")
 @click.option("--status", help="queued, running, done, failed or cancelled.")
 @click.option("--owner", help="Only this person's jobs, such as telegram:123.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--limit", type=ROW, default=20, show_default=True)
 @as_json
 def list_jobs(status: str | None = None, owner: str | None = None, limit: int = 20, as_json: bool = False) -> None:
     """Jobs, newest first; waiting ones in the order they will be painted."""

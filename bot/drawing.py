@@ -127,6 +127,8 @@ def _copy(picture: Picture, folder: Path) -> Picture:
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / Path(picture.path).name
         shutil.copyfile(picture.path, target)
+    except shutil.SameFileError:
+        return picture
     except OSError as error:
         raise EaselError(
             f"The picture cannot be copied to {folder} ({error.strerror}); it is kept as {picture.path}."

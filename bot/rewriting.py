@@ -82,18 +82,26 @@ class Rewriter:
         for number, line in enumerate(source, 1):
             if not line.strip():
                 continue
-            identity: Any = None
-            try:
-                row = json.loads(line)
-                identity, text = row.get("id"), row["text"]
-                session = str(row.get("session", f"line {number}"))
-                answer = self.rewrite(text, briefs.get(session))
-            except (ValueError, KeyError, AttributeError, TypeError):
-                yield {"id": identity, "error": f'Line {number} is no JSON object with a "text".'}
+            row = _read(line)
+            named = {"id": row.get("id"), "session": row.get("session")}
+            if not isinstance(row.get("text"), str):
+                yield {**named, "error": f'Line {number} is no JSON object with a "text".'}
                 continue
+            session = f"line {number}" if named["session"] is None else str(named["session"])
+            try:
+                answer = self.rewrite(row["text"], briefs.get(session))
             except PromptlibError as error:
-                yield {"id": identity, "error": str(error)}
+                yield {**named, "error": str(error)}
                 continue
             if answer.written.prompt is not None:
                 briefs[session] = answer.written.brief
-            yield {"id": identity, "session": row.get("session"), **answer.to_json()}
+            yield {**named, **answer.to_json()}
+
+
+def _read(line: str) -> dict[str, Any]:
+    """The JSON object in a line; empty if there is none."""
+    try:
+        row = json.loads(line.removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        return {}
+    return row if isinstance(row, dict) else {}
