@@ -139,7 +139,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "button_file": ("📄 原图", "📄 Original"),
     "button_why": ("❓ 为什么", "❓ Why"),
     "button_delete": ("🗑 删除", "🗑 Delete"),
-    "rated": ("记下了:{value} 分。谢谢!", "Noted: {value} of 5. Thank you!"),
     "withdrawn": ("评分已撤回。", "Your rating is withdrawn."),
     "deleted": ("已删除。", "Deleted."),
     "not_yours": ("只有画的主人或管理员可以这样做。", "Only the person who asked for it, or an admin, may do that."),
