@@ -69,14 +69,18 @@ class Lexicon:
 
     def plural(self, noun: str) -> str:
         """The plural of an English noun or noun compound."""
-        if any(form != noun.lower() and form in self.english for form in self.singulars(noun.lower())):
-            return noun  # said in the plural already: high heels
-        if re.search(r" of\b", noun):  # not "police officer"
-            head, _, rest = noun.partition(" of")
-            return f"{self.plural(head)} of{rest}"
+        if phrase := re.search(r" (?:of|in|on|with|for|over)\b", noun):
+            return self.plural(noun[: phrase.start()]) + noun[phrase.start() :]
+        if self._is_plural(noun.lower()):
+            return noun
         before, _, last = noun.rpartition(" ")
         prefix = before + " " if before else ""
         return prefix + (self.plurals.get(last) or _regular_plural(last))
+
+    def _is_plural(self, noun: str) -> bool:
+        """Whether a noun is said in the plural already, itself or in its last word: blue eyes."""
+        words = {noun, noun.rpartition(" ")[2]}
+        return any(form not in words and form in self.english for word in words for form in self.singulars(word))
 
     def singulars(self, noun: str) -> Iterator[str]:
         """Every singular that an English noun in the plural may stand for."""

@@ -10,7 +10,9 @@ from promptlib.dialects.base import Dialect
 from promptlib.records import Tag
 
 #: Things that come one by one and so take an article.
-_COUNTED = {"animal", "person", "object", "vehicle", "building", "fantasy", "clothes", "format", "instrument", "furniture"}
+_COUNTED = {"animal", "person", "object", "vehicle", "fantasy", "clothes", "format"}
+#: Things that are known when something is at them: on the moon, in the forest.
+_PLACES = {"place", "nature", "building"}
 
 
 class Sentence(Dialect):
@@ -43,15 +45,17 @@ def _with_article(phrase: Phrase) -> str:
     lead = 0
     while lead < len(words) and words[lead].kind in ("relation", "and", "verb"):
         lead += 1
-    if lead >= len(words) or words[lead].text.endswith("'s") or any(w.kind in ("relation", "and") for w in words[lead:]):
+    if lead >= len(words) or words[lead].text.endswith("'s") or (not lead and head.domain in _PLACES - {"building"}) or any(w.kind in ("relation", "and") for w in words[lead:]):
         return phrase.text
-    words.insert(lead, Word(_article(words[lead].text), "article"))
+    located = lead and words[0].kind == "relation" and head.domain in _PLACES
+    words.insert(lead, Word("the" if located else _article(words[lead].text), "article"))
     return " ".join(word.text for word in words)
 
 
 def _takes_article(head: Word) -> bool:
-    plural = lexicons.load().lemma(head.text) != head.text.lower()
-    return head.domain in _COUNTED and not plural and not head.text[:1].isupper()
+    lexicon, text = lexicons.load(), head.text.lower()
+    plural = lexicon.lemma(text) != text or (text.endswith("s") and lexicon.plural(text) == text)
+    return head.domain in _COUNTED | _PLACES and not plural and not head.text[:1].isupper()
 
 
 def _article(word: str) -> str:
