@@ -137,7 +137,11 @@ class Assistant:
         return self.tables.store.waiting()
 
     def answer(self, incoming: Incoming) -> Answer:
-        """Understand a message and answer it; a request becomes a job, in one transaction with the answer."""
+        """Understand a message and answer it.
+
+        A request becomes a job in one transaction with noting the message as answered. Words alone are lost when a
+        crash comes before they are sent, so there the front calls `answered` when they were.
+        """
         tables = self.tables
         chat = self.chat_settings(incoming.chat)
         language = chat.language or language_of(incoming.text, incoming.language)
@@ -152,16 +156,15 @@ class Assistant:
                 owner=incoming.user,
             )
         except RequestError:
-            tables.store.answered(incoming.key)
             return Answer(say("too_long" if incoming.text.strip() else "empty", language), language)
         if written.prompt is None:
-            tables.store.answered(incoming.key)
             return Answer(replies.talk(written.brief, language, self.profiles), language)
         job = self.job_for(written, chat.model, incoming.user, language=language)
-        with tables.db.atomic():
-            tables.store.set_chat(incoming.chat, brief=replies.dump(written.brief.to_dict()))
-            job = self._enqueue(tables, job, incoming, language)
-        return self._queued(tables, job, language)
+        return self._enqueue(tables, job, incoming, language, brief=replies.dump(written.brief.to_dict()))
+
+    def answered(self, key: str) -> None:
+        """Nothing more is owed to the message of that key."""
+        self.tables.store.answered(key)
 
     def again(self, job_id: int, incoming: Incoming) -> Answer:
         """The same prompt once more, with another seed."""
@@ -169,17 +172,21 @@ class Assistant:
         before = tables.queue.get(job_id)
         language = self.chat_settings(incoming.chat).language or str(before.extra.get("language", incoming.language))
         fresh = replace(before, owner=incoming.user, seed=new_seed(), priority=self._priority(incoming.user))
+        return self._enqueue(tables, fresh, incoming, language)
+
+    def _enqueue(self, tables: Tables, job: Job, incoming: Incoming, language: str, **chat: str) -> Answer:
+        """Queue the job a message has become, once: the same message again gets the job it got before."""
         with tables.db.atomic():
-            job = self._enqueue(tables, fresh, incoming, language)
-        return self._queued(tables, job, language)
-
-    def _enqueue(self, tables: Tables, job: Job, incoming: Incoming, language: str) -> Job:
-        job = tables.queue.add(job)
-        tables.store.promise(job.id, incoming, language)
-        tables.store.answered(incoming.key)
-        return job
-
-    def _queued(self, tables: Tables, job: Job, language: str) -> Answer:
+            # First of all a write, so that nothing of another thread comes between the question and the new job.
+            tables.store.answered(incoming.key)
+            known = tables.store.promised(incoming.key)
+            if known is None:
+                if chat:
+                    tables.store.set_chat(incoming.chat, **chat)
+                job = tables.queue.add(job)
+                tables.store.promise(job.id, incoming, language)
+            else:
+                job = tables.queue.get(known)
         self._worker.wake()
         ahead = tables.queue.position(job.id) or 0
         return Answer(say("queued" if ahead else "painting", language, ahead=ahead), language, job, ahead + 1)
@@ -311,7 +318,7 @@ class Assistant:
         """Ended jobs whose outcome a chat has not fully received, oldest first."""
         tables = self.tables
         owed = [self._delivery(row) for row in tables.store.owed(front)]
-        return [delivery for delivery in owed if delivery.job.status in ("done", "failed")]
+        return [delivery for delivery in owed if delivery.job.status not in ("queued", "running")]
 
     def delivery(self, job_id: int) -> Delivery:
         row = self.tables.store.delivery(job_id)

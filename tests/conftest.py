@@ -106,7 +106,8 @@ def incoming() -> Callable[..., Incoming]:
     def make(text: str, **fields: str) -> Incoming:
         nonlocal count
         count += 1
-        return Incoming(**{"key": f"telegram:{count}", "chat": CHAT, "user": USER, "message": "5", **fields, "text": text})
+        values = {"key": f"telegram:{count}", "chat": CHAT, "user": USER, "message": "5", **fields}
+        return Incoming(**values, text=text)
 
     return make
 

@@ -98,7 +98,7 @@ def test_the_home_folder_is_made_where_it_can_be(tmp_path: Path) -> None:
 def test_a_home_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for home in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/easel")):
-        with pytest.raises(SettingsError, match="cannot be written.*EASEL_HOME"):
+        with pytest.raises(SettingsError, match=r"cannot be written.*EASEL_HOME"):
             load(home).ensure_home()
 
 

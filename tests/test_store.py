@@ -104,14 +104,14 @@ def test_counts_of_people_chats_messages_and_what_is_owed(store: Store) -> None:
 
 def test_a_database_that_is_none_is_an_error_and_stays_as_it_is(path: Path) -> None:
     path.write_bytes(b"garbage" * 1000)
-    with pytest.raises(EaselError, match="is damaged .* move it away"):
+    with pytest.raises(EaselError, match=r"is damaged .* move it away"):
         open_database(path)
     assert path.read_bytes() == b"garbage" * 1000
 
 
 def test_a_folder_in_place_of_the_database_is_an_error(path: Path) -> None:
     path.mkdir()
-    with pytest.raises(EaselError, match="cannot be used .* allow writing"):
+    with pytest.raises(EaselError, match=r"cannot be used .* allow writing"):
         open_database(path)
 
 
