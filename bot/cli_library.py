@@ -44,8 +44,8 @@ def _line(prompt: LibraryPrompt) -> str:
 
 
 @library.command(name="list")
-@click.option("--limit", type=ROW, default=20, show_default=True)
-@click.option("--offset", type=click.IntRange(0, ROW.max), default=0)
+@click.option("--limit", type=ROW, default=20, show_default=True, help="How many at most.")
+@click.option("--offset", type=click.IntRange(0, ROW.max), default=0, help="How many to leave out first.")
 @click.option("--source", help="Only prompts from this source, such as seed or painted.")
 @click.option("--dialect", help="Only prompts of this dialect.")
 @click.option("--min-score", type=float, help="Only prompts with at least this score.")
@@ -91,7 +91,7 @@ def show_prompt(prompt_id: int, as_json: bool) -> None:
 
 @library.command()
 @click.argument("query")
-@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many at most.")
 @click.option("--dialect", help="Only prompts of this dialect.")
 @click.option("--text", is_flag=True, help="Search for the words instead of the meaning.")
 @as_json
@@ -124,7 +124,7 @@ def search(query: str, limit: int, dialect: str | None, text: bool, as_json: boo
 @library.command()
 @click.argument("text")
 @click.option("--negative", default="", help="What the prompt avoids.")
-@click.option("--dialect", default="tags", show_default=True)
+@click.option("--dialect", default="tags", show_default=True, help="The dialect it is written in.")
 @click.option("--family", default="", help="Only for models of this family.")
 @as_json
 def add(text: str, negative: str, dialect: str, family: str, as_json: bool) -> None:

@@ -39,7 +39,7 @@ def queue(ctx: click.Context) -> None:
 @queue.command(name="list")
 @click.option("--status", help="queued, running, done, failed or cancelled.")
 @click.option("--owner", help="Only this person's jobs, such as telegram:123.")
-@click.option("--limit", type=ROW, default=20, show_default=True)
+@click.option("--limit", type=ROW, default=20, show_default=True, help="How many at most.")
 @as_json
 def list_jobs(status: str | None = None, owner: str | None = None, limit: int = 20, as_json: bool = False) -> None:
     """Jobs, newest first; waiting ones in the order they will be painted."""
