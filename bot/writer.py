@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ HITS = 8
 #: Whose prompts a dialect learns from: its own first, then those whose style words it can use.
 LENDERS = {"sentence": ("sentence", "tags"), "booru": ("booru", "tags")}
 MAX_SEED = 2**31 - 1
+#: Neighbours further away than this are neighbours in name only and are not shown.
+SHOWN = 0.2
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ def target_of(profile: Profile) -> Target:
         negative_default=profile.negative_default,
         vocabulary=profile.vocabulary,
     )
+
+
+def clean(text: str) -> str:
+    """The text without what no library down the way can take: halves of surrogate pairs and control characters."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", re.sub(r"[\ud800-\udfff]", "\ufffd", text)).strip()
 
 
 def new_seed() -> int:
@@ -94,7 +102,7 @@ class Writer:
         Raises:
             RequestError: the text is empty or far too long.
         """
-        text = text.strip()
+        text = clean(text)
         if not text:
             raise RequestError("There is nothing to draw yet; write what you want to see, for example: a red apple.")
         if len(text) > MAX_TEXT:
@@ -141,7 +149,8 @@ class Writer:
 def sources_json(written: Written) -> list[dict[str, Any]]:
     """The library prompts that were looked at, those that lent words first."""
     used = {hit.prompt.id for hit in written.prompt.sources} if written.prompt else set()
-    hits = sorted(written.hits, key=lambda hit: (hit.prompt.id not in used, -hit.rank))
+    near = [hit for hit in written.hits if hit.prompt.id in used or hit.similarity >= SHOWN]
+    hits = sorted(near, key=lambda hit: (hit.prompt.id not in used, -hit.rank))
     return [
         {
             "id": hit.prompt.id,

@@ -49,10 +49,12 @@ source = "/nowhere/gone"
 
 @pytest.fixture(scope="session")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the seed library in it and its index saved."""
+    """A home with the seed library in it, its index saved, and what is embedded at first use embedded."""
     home = tmp_path_factory.mktemp("stocked")
     assistant = Assistant(load_settings({"EASEL_HOME": str(home)}))
     assistant.index.refresh(assistant.tables.library)
+    # A word that the embedded model does not know, so that its vocabulary is embedded here and not in each test.
+    assistant.tables.writer.write("a zeppelin", assistant.profile("doodle"))
     assistant.tables.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assistant.tables.db.close()
     return home
