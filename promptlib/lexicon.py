@@ -21,6 +21,8 @@ DEFAULT_SLOTS = {"noun": "subject", "color": "attribute", "adjective": "attribut
 
 #: Kinds of words that also are things when the sentence does not need them (门, 面, 头).
 _GRAMMAR_KINDS = frozenset({"measure", "place", "particle", "copula", "preposition", "object_marker", "suffix"})
+#: Longer texts are no talk, no framing and no single change; their patterns need not be tried.
+_LONGEST_MATCH = 300
 
 
 class LexiconError(PromptlibError):
@@ -103,6 +105,8 @@ class Lexicon:
 
     def match(self, name: str, text: str) -> tuple[str, re.Match[str]] | None:
         """The first pattern of a table that fits the whole text, with its label."""
+        if len(text) > _LONGEST_MATCH:
+            return None
         for label, pattern in self.patterns.get(name, ()):
             if found := pattern.fullmatch(text):
                 return label, found
@@ -119,7 +123,7 @@ def _regular_plural(noun: str) -> str:
 def load(folder: Path = FOLDER) -> Lexicon:
     """The lexicon in a folder, read once."""
     lexicon = Lexicon()
-    for path in sorted(folder.glob("*.tsv"), key=lambda path: (path.stem != "grammar", path.name)):
+    for path in sorted(folder.glob("*.tsv"), key=lambda path: (not path.stem.startswith("grammar"), path.name)):
         section: dict[str, str] = {}
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if line.startswith("#:"):
@@ -129,8 +133,25 @@ def load(folder: Path = FOLDER) -> Lexicon:
                     _READERS[section.get("table", "words")](lexicon, section, line.split("\t"))
                 except (IndexError, KeyError, ValueError, re.error) as error:
                     raise LexiconError(f"{path.name}, line {number} cannot be read ({error}): {line!r}.") from error
+    for form in [form for form, entry in lexicon.chinese.items() if _loses_words(lexicon, form, entry)]:
+        del lexicon.chinese[form]
     lexicon.longest = max((key.count(" ") + 1 for key in lexicon.english), default=1)
     return lexicon
+
+
+def _loses_words(lexicon: Lexicon, form: str, entry: Entry) -> bool:
+    """Whether a long form would swallow words that the grammar reads by themselves (撑着油纸伞, 海边的, 没有人的)."""
+    if entry.kind not in ("verb", "adjective") or len(form) < 3:
+        return False
+    parts = form.split("着", 1) if entry.kind == "verb" else [form.removesuffix("的"), ""]
+    thing = lexicon.chinese.get(parts[-1] or parts[0]) if "着" in form or form.endswith("的") else None
+    denies = any(
+        form[:n] in lexicon.chinese
+        and lexicon.chinese[form[:n]].kind == "negation"
+        and form[n:].removesuffix("的") == "人"
+        for n in (1, 2)
+    )
+    return denies or (thing is not None and thing.kind == "noun" and thing.english not in entry.english)
 
 
 def _read_word(lexicon: Lexicon, section: dict[str, str], cells: list[str]) -> None:

@@ -15,7 +15,21 @@ Nearest = Callable[[str, Sequence[str]], tuple[str, float] | None]
 Note = tuple[str, dict[str, str]]
 
 #: What is said first in a prompt: what there is, then how it looks.
-_RANK = {"quality": 8, "subject": 1, "attribute": 1, "action": 1, "setting": 2, "text": 2, "style": 3, "medium": 3, "artist": 3, "light": 4, "color": 5, "camera": 6, "mood": 7}  # fmt: skip
+_RANK = {
+    "quality": 8,
+    "subject": 1,
+    "attribute": 1,
+    "action": 1,
+    "setting": 2,
+    "text": 2,
+    "style": 3,
+    "medium": 3,
+    "artist": 3,
+    "light": 4,
+    "color": 5,
+    "camera": 6,
+    "mood": 7,
+}
 
 
 @dataclass

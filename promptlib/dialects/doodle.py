@@ -84,22 +84,19 @@ class Doodle(Dialect):
         named = list(_things(brief))
         if not named:
             return None
-        known = [(i, word, name) for i, word in named if (name := _known(vocabulary, word))]
-        index, word, name = known[0] if known else (*named[0], "")
-        if not name:
-            name, near = _nearest(vocabulary, word, nearest)
+        index, word, name, origin = _choose(named, vocabulary, nearest)
+        if origin == "nearest":
             draft.notes.append(("nearest", {"asked": word.source or word.text, "used": name}))
-            if not near:
-                draft.notes[-1] = ("unknown_subject", {"asked": word.source or word.text})
-                name = word.text
-        elif (i := named[0][0]) != index:
+        elif origin == "unknown":
+            draft.notes.append(("unknown_subject", {"asked": word.source or word.text}))
+        if index != named[0][0]:
             draft.notes.append(("only_one_subject", {"asked": named[0][1].text, "used": name}))
-            used.discard(i)
         phrase = brief.phrases[index]
         used.add(index)
         color = _color(brief, phrase, vocabulary, used)
         text = f"{color} {name}" if color and not name.startswith(color + " ") else name
-        origin = "nearest" if draft.notes and draft.notes[-1][0] == "nearest" else "translation" if word.source else "words"
+        if origin != "nearest":
+            origin = "translation" if word.source else "words"
         return Tag(text, "subject", origin, phrase.source)
 
     def _style(self, brief: Brief, vocabulary: Vocabulary, used: set[int]) -> Tag:
@@ -135,24 +132,38 @@ def _known(vocabulary: Vocabulary, word: Word) -> str | None:
     return (word.source and vocabulary.find("subjects", word.source)) or vocabulary.find("subjects", word.text)
 
 
-def _nearest(vocabulary: Vocabulary, word: Word, nearest: Nearest | None) -> tuple[str, bool]:
-    """The vocabulary's word for a thing it does not know: its hypernym, else the nearest by meaning."""
-    lexicon = lexicons.load()
-    table = lexicon.groups.get("hypernyms", {})
-    seen = {text := lexicon.lemma(word.text)}
-    for last in (text, text.split()[-1] if text else ""):
-        step = last
-        while step:
+def _choose(
+    named: Sequence[tuple[int, Word]], vocabulary: Vocabulary, nearest: Nearest | None
+) -> tuple[int, Word, str, str]:
+    """The phrase to paint, its word, the vocabulary's name for it, and how that was found.
+
+    The main subject goes first: by its own name, by what it is a kind of, or by meaning; only then another thing.
+    """
+    index, word = named[0]
+    if own := _known(vocabulary, word):
+        return index, word, own, "known"
+    if kind := _hypernym(vocabulary, word):
+        return index, word, kind, "nearest"
+    found = nearest(word.text, vocabulary.lists["subjects"]) if nearest else None
+    if found and found[1] >= _NEAR:
+        return index, word, found[0], "nearest"
+    for other, thing in named[1:]:
+        if known := _known(vocabulary, thing):
+            return other, thing, known, "known"
+    return index, word, word.text, "unknown"
+
+
+def _hypernym(vocabulary: Vocabulary, word: Word) -> str | None:
+    """The vocabulary's word for what a thing is a kind of."""
+    table, text = lexicons.load().groups.get("hypernyms", {}), lexicons.load().lemma(word.text)
+    for start in (text, text.split()[-1] if text else ""):
+        step, seen = start, set[str]()
+        while step and step not in seen:
             if found := vocabulary.find("subjects", step):
-                return found, True
-            step = table.get(step, "")
-            if step in seen:
-                break
+                return found
             seen.add(step)
-    found_near = nearest(word.text, vocabulary.lists["subjects"]) if nearest else None
-    if found_near and found_near[1] >= _NEAR:
-        return found_near[0], True
-    return word.text, False
+            step = table.get(step, "")
+    return None
 
 
 def _color(brief: Brief, phrase: Phrase, vocabulary: Vocabulary, used: set[int]) -> str:
@@ -160,16 +171,19 @@ def _color(brief: Brief, phrase: Phrase, vocabulary: Vocabulary, used: set[int])
     for word in phrase.words:
         if word.kind == "color" and (color := _basic_color(vocabulary, word)):
             return color
+        if word.kind == "noun" and (named := vocabulary.find("colors", word.text.split()[0])):
+            return named  # an orange cat has its colour in its name
     for index, other in enumerate(brief.phrases):
-        if other.slot == "color" and other.words[0].kind in ("color", "palette"):
-            if color := _basic_color(vocabulary, other.words[0]):
-                used.add(index)
-                return color
+        if other.slot == "color" and (color := _basic_color(vocabulary, other.words[0])):
+            used.add(index)
+            return color
     return ""
 
 
 def _basic_color(vocabulary: Vocabulary, word: Word) -> str:
-    for text in (word.source, word.text, word.text.split()[-1] if word.text else ""):
+    plain = lexicons.load().groups.get("basic_colors", {})
+    last = word.text.split()[-1] if word.text else ""
+    for text in (word.source, word.text, plain.get(word.text, ""), last, plain.get(last, "")):
         if text and (color := vocabulary.find("colors", text)):
             return color
     return ""

@@ -26,11 +26,17 @@ class Sentence(Dialect):
 
     def render(self, tags: Sequence[Tag]) -> str:
         medium = next((tag for tag in tags if tag.slot == "medium"), None)
-        things = [tag.text for tag in tags if tag.slot in ("subject", "attribute", "action", "setting", "text", "other")]
+        things = [
+            tag.text for tag in tags if tag.slot in ("subject", "attribute", "action", "setting", "text", "other")
+        ]
         looks = [tag.text for tag in tags if tag is not medium and tag.text not in things]
         body = ", ".join(things)
         if medium is not None:
-            lead = medium.text if medium.text.split()[0] in ("a", "an", "the") else f"{_article(medium.text)} {medium.text}"
+            lead = (
+                medium.text
+                if medium.text.split()[0] in ("a", "an", "the")
+                else f"{_article(medium.text)} {medium.text}"
+            )
             body = f"{lead} of {body}" if body else lead
         text = ", ".join([body, *looks] if body else looks)
         return f"{text[:1].upper()}{text[1:]}." if text else ""
@@ -45,7 +51,12 @@ def _with_article(phrase: Phrase) -> str:
     lead = 0
     while lead < len(words) and words[lead].kind in ("relation", "and", "verb"):
         lead += 1
-    if lead >= len(words) or words[lead].text.endswith("'s") or (not lead and head.domain in _PLACES - {"building"}) or any(w.kind in ("relation", "and") for w in words[lead:]):
+    if (
+        lead >= len(words)
+        or words[lead].text.endswith("'s")
+        or (not lead and head.domain in _PLACES - {"building"})
+        or any(w.kind in ("relation", "and") for w in words[lead:])
+    ):
         return phrase.text
     located = lead and words[0].kind == "relation" and head.domain in _PLACES
     words.insert(lead, Word("the" if located else _article(words[lead].text), "article"))

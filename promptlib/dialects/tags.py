@@ -39,9 +39,16 @@ class Booru(Tags):
 def _people(phrase: Phrase) -> Tag | None:
     """``two girls`` are ``2girls`` to a model trained on booru tags."""
     head = phrase.head
-    kind = {"girl": "girl", "girls": "girl", "woman": "girl", "women": "girl", "boy": "boy", "boys": "boy", "man": "boy", "men": "boy"}.get(
-        head.text if head else ""
-    )  # fmt: skip
+    kind = {
+        "girl": "girl",
+        "girls": "girl",
+        "woman": "girl",
+        "women": "girl",
+        "boy": "boy",
+        "boys": "boy",
+        "man": "boy",
+        "men": "boy",
+    }.get(head.text if head else "")
     if kind is None or head is None or phrase.slot != "subject":
         return None
     numbers = {"two": 2, "three": 3, "four": 4, "five": 5, "2": 2, "3": 3, "4": 4, "5": 5}

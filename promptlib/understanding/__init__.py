@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from promptlib import lexicon as lexicons
 from promptlib.brief import Brief, first_alone
-from promptlib.understanding import conversation, parameters, raw, request
+from promptlib.understanding import conversation, degrees, parameters, raw, request
 
 __all__ = ["understand"]
 
@@ -37,8 +37,11 @@ def understand(text: str, previous: Brief | None = None) -> Brief:
         if refined is not None:
             return _safe(_with_parameters(replace(refined, kind="refine", text=text, language=message.language), found))
     parts = conversation.without_restart(parts)
-    reading = request.read_message(message, parts)
+    wishes = [part for part in parts if degrees.is_degree(request.unframed(part))]
+    reading = request.read_message(message, [part for part in parts if part not in wishes])
     brief = Brief("image", text, message.language, phrases=first_alone(reading.phrases), avoid=_distinct(reading.avoid))
+    for wish in wishes:
+        brief = degrees.apply(brief, request.unframed(wish)) or brief
     brief = _with_parameters(brief, found)
     if not brief.phrases:
         return _nothing_to_paint(brief, found)

@@ -11,22 +11,41 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from promptlib.brief import ATTRIBUTE_KINDS, Phrase, Word
-from promptlib.understanding.nouns import THINGS, animate, has_thing, numbered, owned, visible
+from promptlib.understanding.cursor import NP_STARTS, THINGLIKE, Cursor
+from promptlib.understanding.nouns import THINGS, has_thing, numbered, owned, visible
 from promptlib.understanding.words import MODIFIER_SLOTS, participle
 
-_NP_STARTS = {"number", "measure", "adverb", "noun", "quote", *ATTRIBUTE_KINDS}
-#: Modifiers that are things as well: 在 雨 中, 阳光 照 进来.
-_THINGLIKE = {"weather", "light", "time"}
 #: A place word without a thing: what the caption says then.
 _BARE_PLACES = {
-    "on": "", "in": "", "deep in": "", "at the foot of": "", "under": "below", "around": "all around",
-    "beside": "nearby", "in front of": "in the foreground", "behind": "in the background", "between": "in between",
+    "on": "",
+    "in": "",
+    "deep in": "",
+    "at the foot of": "",
+    "under": "below",
+    "around": "all around",
+    "beside": "nearby",
+    "in front of": "in the foreground",
+    "behind": "in the background",
+    "between": "in between",
     "across from": "opposite",
-}  # fmt: skip
+}
 #: How words become a style, a tone, a light: 商务 风, 蓝色 调.
 _SUFFIX_SLOTS = {"tone": "color", "light": "light", "mood": "mood", "view": "camera", "lens": "camera"}
 #: What somebody does where the sentence names the place first: 沙发上 坐着 猫.
-_POSTURES = ("sitting", "lying", "standing", "squatting", "hanging", "flying", "placed", "parked", "growing", "floating")
+_POSTURES = (
+    "sitting",
+    "lying",
+    "standing",
+    "squatting",
+    "hanging",
+    "flying",
+    "placed",
+    "parked",
+    "growing",
+    "floating",
+)
+#: Verbs for what easel itself does.
+_PAINTING = {"画", "绘", "绘制", "画出", "画成", "描绘", "表现", "来画"}
 
 
 @dataclass
@@ -42,10 +61,9 @@ def read(words: Sequence[Word]) -> Reading:
     return _Reader(words).run()
 
 
-class _Reader:
+class _Reader(Cursor):
     def __init__(self, words: Sequence[Word]) -> None:
-        self.words = words
-        self.at = 0
+        super().__init__(words)
         self.phrases: list[Phrase] = []
         self.avoid: list[str] = []
         self.ahead: list[Phrase] = []  # said before their noun: where it is, what it does
@@ -59,15 +77,23 @@ class _Reader:
 
     def run(self) -> Reading:
         steps = {
-            "negation": self._negation, "label": self._label, "preposition": self._preposition, "verb": self._verb,
-            "copula": self._copula, "and": self._and, "place": self._bare_place, "suffix": self._suffix,
+            "negation": self._negation,
+            "label": self._label,
+            "preposition": self._preposition,
+            "verb": self._verb,
+            "copula": self._copula,
+            "and": self._and,
+            "place": self._bare_place,
+            "suffix": self._suffix,
             "object_marker": self._object_marker,
-        }  # fmt: skip
+        }
         while self.at < len(self.words):
             kind = self._kind()
-            if kind in MODIFIER_SLOTS:
+            if self._paints():
+                self.at += 1
+            elif kind in MODIFIER_SLOTS:
                 self._modifier([])
-            elif kind in _NP_STARTS:
+            elif kind in NP_STARTS:
                 self._noun_phrase()
             elif kind in steps:
                 steps[kind]()
@@ -76,59 +102,17 @@ class _Reader:
         self._flush()
         return Reading(self.phrases, self.avoid)
 
-    def _peek(self, offset: int = 0) -> Word:
-        index = self.at + offset
-        return self.words[index] if 0 <= index < len(self.words) else Word("", "end")
-
-    def _kind(self, offset: int = 0) -> str:
-        return self._peek(offset).kind
-
-    def _take(self) -> Word:
-        word = self._peek()
-        self.at += 1
-        return word
-
-    def _skip(self, *kinds: str) -> None:
-        while self._kind() in kinds:
-            self.at += 1
+    def _paints(self) -> bool:
+        """用莫奈的笔触画…: easel's own verb, not a thing or an action of the picture."""
+        if (
+            self._peek().source not in _PAINTING
+            or self.subject is not None
+            or self._kind(-1) in ("de", "number", "measure")
+        ):
+            return False
+        return self._kind(1) in NP_STARTS or self._kind(1) in ("preposition", "verb")
 
     # Noun phrases
-
-    def _gather(self, *, embedded: bool = False) -> tuple[list[Word], bool]:
-        """Number, attributes and nouns from here on; whether they own what follows (的).
-
-        Embedded in a place or an action, light and weather are things too (雨 中), and a verb with 的 describes
-        (飞舞 的 蝴蝶).
-        """
-        words: list[Word] = []
-        while True:
-            word, things = self._peek(), [w for w in words if w.kind in THINGS]
-            describes = word.kind in ATTRIBUTE_KINDS or word.kind == "adverb"
-            if describes and things and not (self._noun_follows() and not embedded and not animate(things[-1])):
-                break
-            if word.kind in ("number", "measure") and things:
-                break
-            if describes or word.kind in THINGS or word.kind in ("number", "measure"):
-                words.append(word)
-            elif embedded and not things and word.kind in _THINGLIKE:
-                words.append(replace(word, kind="noun", domain="nature"))
-            elif embedded and not things and word.kind == "verb" and self._kind(1) == "de" and self._kind(2) in _NP_STARTS:
-                words.append(replace(word, kind="adjective"))
-            elif word.kind in ("particle", "de") and words and words[-1].kind in {*ATTRIBUTE_KINDS}:
-                pass
-            elif word.kind == "suffix" and word.text == "background" and words and words[-1].kind not in ("number", "measure"):
-                words.append(Word("background", "noun", "background", word.source))
-            else:
-                break
-            self.at += 1
-        return words, self._kind() == "de" and has_thing(words)
-
-    def _noun_follows(self) -> bool:
-        """Whether the attribute here describes a noun after it, not the one before (花瓣 白)."""
-        offset = 0
-        while self._kind(offset) in {*ATTRIBUTE_KINDS, "de", "adverb"}:
-            offset += 1
-        return self._kind(offset) == "noun" or self._kind(offset) in MODIFIER_SLOTS
 
     def _noun_phrase(self) -> None:
         words, owns = self._gather()
@@ -138,7 +122,7 @@ class _Reader:
             self._without_noun(words)
         elif self._kind() == "place":
             self._place(words)
-        elif owns and self._kind(1) in _NP_STARTS:
+        elif owns and self._kind(1) in NP_STARTS:
             self.at += 1
             self.possessor = owned(self.possessor, words) if self.possessor else words
         elif owns and self._kind(1) == "place":
@@ -156,7 +140,7 @@ class _Reader:
             self.relation = None
         self.subject = len(self.phrases)
         self.phrases.append(phrase)
-        if self.relative or not (self._kind() == "and" and self._kind(1) in _NP_STARTS):
+        if self.relative or not (self._kind() == "and" and self._kind(1) in NP_STARTS):
             self._release()
 
     def _release(self) -> None:
@@ -186,7 +170,7 @@ class _Reader:
     # Style, light, camera, mood, time
 
     def _modifier(self, before: Sequence[Word]) -> None:
-        if self._kind() in _THINGLIKE and self._kind(1) == "place" and self._kind() != "time":
+        if self._kind() in THINGLIKE and self._kind(1) == "place" and self._kind() != "time":
             word = self._take()
             self._place([*before, replace(word, kind="noun", domain="nature")])
             return
@@ -254,19 +238,19 @@ class _Reader:
         offset = 0
         while self._kind(offset) in ("particle", "adverb", "preposition"):
             offset += 1
-        return self._kind(offset) in {"verb", "copula", *_NP_STARTS}
+        return self._kind(offset) in {"verb", "copula", *NP_STARTS}
 
     def _preposition(self) -> None:
         start, word = self.at, self._take()
         self._skip("particle")
-        described = self._kind() == "verb" and self._kind(1) == "de" and self._kind(2) in _NP_STARTS
+        described = self._kind() == "verb" and self._kind(1) == "de" and self._kind(2) in NP_STARTS
         thing = self._kind() == "weather" or (
-            self._kind() in _THINGLIKE and (self._kind(1) == "place" or word.text in ("through", "from", "toward"))
+            self._kind() in THINGLIKE and (self._kind(1) == "place" or word.text in ("through", "from", "toward"))
         )
-        if self._kind() not in _NP_STARTS and not described and not thing:
+        if self._kind() not in NP_STARTS and not described and not thing:
             return  # 正在 before a verb, 用 before a medium
         words, owns = self._gather(embedded=True)
-        while owns and self._kind(1) in _NP_STARTS:
+        while owns and self._kind(1) in NP_STARTS:
             self.at += 1
             more, owns = self._gather(embedded=True)
             words = owned(words, more)
@@ -290,7 +274,12 @@ class _Reader:
         """比 人 高: taller than people."""
         self._skip("particle", "adverb")
         quality = self._take() if self._kind() in ATTRIBUTE_KINDS else Word("more", "adverb")
-        row = (Word("more" if quality.kind != "adverb" else "", "adverb"), quality, Word("than", "relation"), *numbered(words))
+        row = (
+            Word("more" if quality.kind != "adverb" else "", "adverb"),
+            quality,
+            Word("than", "relation"),
+            *numbered(words),
+        )
         self._put_place(Phrase(row, "action"), -2)
 
     def _passive(self, words: Sequence[Word]) -> bool:
@@ -324,7 +313,7 @@ class _Reader:
         lasting = verb.source.endswith("着") or self._peek().source == "着"
         self._skip("particle")
         counted = self._kind() in ("number", "measure")
-        posture = verb.text.startswith(_POSTURES) and lasting and self._kind() in _NP_STARTS
+        posture = verb.text.startswith(_POSTURES) and lasting and self._kind() in NP_STARTS
         if self.ahead and self.subject is None and not self.relative and not self.counted and (counted or posture):
             self.ahead.insert(0, Phrase((verb,), "action"))  # 沙发上 坐着 一只猫
             return
@@ -334,9 +323,11 @@ class _Reader:
             self.object = []
         else:
             said = (verb,)
-        if self._kind() in _NP_STARTS or (self._kind() in _THINGLIKE and self._kind() != "time"):
-            said = (*said, *self._objects())
-        elif self._kind() == "verb" and self._kind(1) == "de" and self._kind(2) in _NP_STARTS:
+        if (
+            self._kind() in NP_STARTS
+            or (self._kind() in THINGLIKE and self._kind() != "time")
+            or (self._kind() == "verb" and self._kind(1) == "de" and self._kind(2) in NP_STARTS)
+        ):
             said = (*said, *self._objects())
         else:
             self.verb_end = self.at
@@ -355,12 +346,12 @@ class _Reader:
                 self.at += len(words)
                 return ()
             return tuple(visible(words))
-        while owns and self.subject is not None and self._kind(1) in _NP_STARTS:
+        while owns and self.subject is not None and self._kind(1) in NP_STARTS:
             self.at += 1
             more, owns = self._gather(embedded=True)
             words = owned(words, more)
         row = numbered(words)
-        if self._kind() == "and" and self._kind(1) in _NP_STARTS:
+        if self._kind() == "and" and self._kind(1) in NP_STARTS:
             self.at += 1
             row = (*row, Word("and", "relation"), *self._objects())
         self._skip("place")
@@ -372,7 +363,10 @@ class _Reader:
             self.at += 1
             if self.subject is not None and self.subject == len(self.phrases) - 1 and not self.relative:
                 owner = self.phrases.pop()  # 樱花 飘落 的 街道: the clause has a subject of its own
-                phrase = replace(phrase, words=(Word("with", "relation"), *owner.words, *phrase.words))
+                if phrase.text in ("making", "made of"):
+                    phrase = replace(phrase, words=(replace(phrase.words[0], text="made of"), *owner.words))
+                else:
+                    phrase = replace(phrase, words=(Word("with", "relation"), *owner.words, *phrase.words))
                 self.subject = None
             self.relative = True
             self.ahead.append(phrase)
@@ -387,7 +381,7 @@ class _Reader:
         """是 and 有: something is there, something has something, something is so."""
         word = self._take()
         self._skip("particle")
-        if not word.text or self._kind() not in {*_NP_STARTS, *_THINGLIKE}:
+        if not word.text or self._kind() not in {*NP_STARTS, *THINGLIKE}:
             return
         if self.subject is not None and not self.ahead:
             self.relation = Word(word.text, "relation", "", word.source)
@@ -401,8 +395,10 @@ class _Reader:
 
     def _and(self) -> None:
         word = self._take()
-        described = self._kind() in ("verb", "preposition", "copula") and any(w.kind == "de" for w in self.words[self.at :])
-        if self.subject is None or not (self._kind() in _NP_STARTS or described):
+        described = self._kind() in ("verb", "preposition", "copula") and any(
+            w.kind == "de" for w in self.words[self.at :]
+        )
+        if self.subject is None or not (self._kind() in NP_STARTS or described):
             return
         if described:
             self.subject = None
@@ -427,7 +423,7 @@ class _Reader:
     def _negation(self) -> None:
         self.at += 1
         self._skip("any", "particle", "adverb", "copula")
-        if self._kind() == "verb" and self._kind(1) in _NP_STARTS:
+        if self._kind() == "verb" and self._kind(1) in NP_STARTS:
             self.at += 1
             self._skip("particle")
         while self._unwanted() and self._kind() in ("and", "or"):

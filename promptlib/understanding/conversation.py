@@ -17,7 +17,19 @@ from promptlib.understanding.parameters import Parameters, number
 from promptlib.understanding.request import Message, read_clause, unframed
 
 #: Things that make a picture of their own when named alone; others (a hat, snow) join the picture there is.
-_PICTURE_DOMAINS = {"animal", "person", "vehicle", "building", "fantasy", "place", "food", "plant", "object", "landmark", ""}
+_PICTURE_DOMAINS = {
+    "animal",
+    "person",
+    "vehicle",
+    "building",
+    "fantasy",
+    "place",
+    "food",
+    "plant",
+    "object",
+    "landmark",
+    "",
+}
 _PRONOUNS = re.compile(r"\b(?:it|him|her|them|this|that|the same)\b|它|他|她|这", re.IGNORECASE)
 
 
@@ -87,7 +99,11 @@ def _plainly(part: str) -> str:
 def _say(brief: Brief, part: str, message: Message, first: bool) -> Brief | None:
     """A clause without a verb of change: it adds what it names, avoids what it denies, or starts a new picture."""
     stripped = unframed(part)
-    stripped = re.sub(r"^(?:as|like|in|make it|let it be|with)\s+(?=an?\s|the\s|\w)", "", stripped) if _as_style(stripped) else stripped
+    stripped = (
+        re.sub(r"^(?:as|like|in|make it|let it be|with)\s+(?=an?\s|the\s|\w)", "", stripped)
+        if _as_style(stripped)
+        else stripped
+    )
     reading = read_clause(stripped, message.quotes)
     for thing in reading.avoid:
         brief = editing.avoid(brief, thing)
@@ -103,7 +119,9 @@ def _as_style(text: str) -> bool:
     if not re.match(r"(?:as|like|make it|in)\s", text, re.IGNORECASE):
         return False
     phrases = read_clause(re.sub(r"^(?:as|like|make it|in)\s+", "", text)).phrases
-    return any(p.slot in ("style", "medium", "artist") or any(w.kind in ("style", "medium") for w in p.words) for p in phrases)
+    return any(
+        p.slot in ("style", "medium", "artist") or any(w.kind in ("style", "medium") for w in p.words) for p in phrases
+    )
 
 
 def _stands_alone(brief: Brief, phrases: list[Phrase], text: str) -> bool:
@@ -130,7 +148,9 @@ def _again(brief: Brief, groups: dict[str, str], message: Message) -> Brief | No
 def _restore(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
     phrases = _read(groups["new"], message)
     heads = [head for phrase in phrases if (head := phrase.head)]
-    if not heads or not any(editing.was_removed(brief, head) or editing.find(brief, head) is not None for head in heads):
+    if not heads or not any(
+        editing.was_removed(brief, head) or editing.find(brief, head) is not None for head in heads
+    ):
         return None
     for group in editing.groups(phrases):
         brief = editing.restore(brief, group)
@@ -166,7 +186,9 @@ def _replace_background(brief: Brief, groups: dict[str, str], message: Message) 
 
 def _remove(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
     for phrase in _read(groups["old"], message):
-        brief = editing.avoid(brief, " ".join(w.text for w in phrase.words if w.kind not in ("article", "relation", "and")))
+        brief = editing.avoid(
+            brief, " ".join(w.text for w in phrase.words if w.kind not in ("article", "relation", "and"))
+        )
     return brief
 
 
@@ -199,4 +221,3 @@ _EDITS: dict[str, Callable[[Brief, dict[str, str], Message], Brief | None]] = {
     "add": _add,
     "attribute": _attribute,
 }
-

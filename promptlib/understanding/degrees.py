@@ -18,7 +18,14 @@ from promptlib.understanding.request import read_clause
 
 #: Said of the picture as a whole, not of a thing in it.
 _WHOLE = re.compile(
-    r"(?:整体|画面|整个|图片?|背景色|颜色|色彩|色调|colou?rs?|picture|image|whole|everything|it|them|this|overall|light(?:ing)?|光线|灯光|光|亮度|)"
+    r"(?:整体|画面|整个|图片?|背景色|颜色|色彩|色调|光线|灯光|光|亮度|"
+    r"colou?rs?|picture|image|whole|everything|it|them|this|overall|light(?:ing)?|)"
+)
+#: What tells a wish for more or less from a plain description.
+_DEGREE_MARK = re.compile(
+    r"不够|[太别更]|(?:一点|一些|点|些)儿?(?:的|颜色|$)|"
+    r"\b(?:not too|not so|not very|enough|a bit more|a little more)\b",
+    re.IGNORECASE,
 )
 
 
@@ -35,6 +42,11 @@ def apply(brief: Brief, clause: str) -> Brief | None:
     return None
 
 
+def is_degree(clause: str) -> bool:
+    """Whether a clause of a new request only says how much of a quality is wanted (颜色鲜艳一点, not too dark)."""
+    return bool(_DEGREE_MARK.search(clause)) and apply(Brief("image", ""), clause) is not None
+
+
 def _splits(quality: str) -> Iterator[tuple[str, str]]:
     """A quality, and where Chinese runs a thing and its quality together (背景模糊), the two apart."""
     yield "", quality
@@ -44,17 +56,19 @@ def _splits(quality: str) -> Iterator[tuple[str, str]]:
 
 
 def _degree(quality: str, label: str) -> tuple[Degree | None, bool]:
-    less = label == "less"
-    degrees = lexicons.load().degrees
+    """What is wanted, and whether less of it; any other attribute is strengthened with "very"."""
+    lexicon = lexicons.load()
     if label == "comparative":
         forms = _positive(quality)
-        return next((degrees[form] for form in forms if form in degrees), None), False
-    known = degrees.get(quality.lower().removesuffix("的"))
-    if known is None and (entry := lexicons.load().chinese.get(quality)) and entry.kind in ATTRIBUTE_KINDS:
-        known = degrees.get(entry.english) or Degree(entry.english, (f"very {entry.english}",), (f"slightly {entry.english}",), "attribute")
-    if known is None and (entry := lexicons.load().english.get(quality.lower())) and entry.kind in ATTRIBUTE_KINDS | {"mood"}:
-        known = degrees.get(entry.english) or Degree(entry.english, (f"very {entry.english}",), (f"slightly {entry.english}",), "attribute")
-    return known, less
+        return next((lexicon.degrees[form] for form in forms if form in lexicon.degrees), None), False
+    name = quality.lower().removesuffix("的")
+    entry = lexicon.chinese.get(quality) or lexicon.english.get(name)
+    if name not in lexicon.degrees and entry is not None and entry.kind in ATTRIBUTE_KINDS | {"mood"}:
+        said = entry.english
+        return lexicon.degrees.get(
+            said, Degree(said, (f"very {said}",), (f"slightly {said}",), "attribute")
+        ), label == "less"
+    return lexicon.degrees.get(name), label == "less"
 
 
 def _positive(comparative: str) -> list[str]:
@@ -70,9 +84,17 @@ def _positive(comparative: str) -> list[str]:
 
 
 def _change(brief: Brief, degree: Degree, noun: str, less: bool) -> Brief:
-    target = None if _WHOLE.fullmatch(noun.lower()) else next(
-        (head for phrase in read_clause(noun).phrases if (head := phrase.head)), None
+    target = (
+        None
+        if _WHOLE.fullmatch(noun.lower())
+        else next((head for phrase in read_clause(noun).phrases if (head := phrase.head)), None)
     )
+    if noun and editing.main_subject(brief) is None:
+        named = [
+            p for p in read_clause(noun).phrases if (p.head is None) or (p.head.domain not in ("part", "background"))
+        ]
+        named = [replace(p, words=tuple(w for w in p.words if w.text != "color")) for p in named]
+        brief = replace(brief, phrases=(*brief.phrases, *[p for p in named if p.head is not None]))
     steps, others = (degree.less, degree.more) if less else (degree.more, degree.less)
     if not steps:
         return brief
@@ -82,12 +104,14 @@ def _change(brief: Brief, degree: Degree, noun: str, less: bool) -> Brief:
         return _about(brief, target, degree, step, less)
     if target is not None and target.text == "background" and degree.slot != "camera":
         word = (degree.less if less else degree.more)[0].split(",")[0]
-        return editing.exchange(brief, Phrase((target,), "setting"), [Phrase((Word(_plain(word), "adjective"),), "setting")])
+        return editing.exchange(
+            brief, Phrase((target,), "setting"), [Phrase((Word(_plain(word), "adjective"),), "setting")]
+        )
     if degree.slot == "attribute":
         return _about_subject(brief, degree, step, less)
     pieces = [Phrase((Word(text.strip(), _kind(degree.slot)),), degree.slot) for text in step.split(",")]
     if degree.slot == "camera":
-        return editing.merge(brief, pieces)
+        brief, pieces = editing.merge(brief, pieces[:1]), pieces[1:]
     return replace(brief, phrases=(*brief.phrases, *pieces))
 
 
@@ -119,7 +143,10 @@ def _without(brief: Brief, steps: tuple[str, ...]) -> Brief:
 def _about(brief: Brief, target: Word, degree: Degree, step: str, less: bool) -> Brief:
     """A quality of a named thing: white petals."""
     color = _is_color(degree)
-    word = Word(step.split(",")[0] if not color or _said(brief, target, degree) else degree.name, "color" if color else "adjective")
+    word = Word(
+        step.split(",")[0] if not color or _said(brief, target, degree) else degree.name,
+        "color" if color else "adjective",
+    )
     at = editing.find(brief, target)
     if at is None:
         text = replace(target, text=lexicons.load().plural(target.text) if target.domain == "part" else target.text)

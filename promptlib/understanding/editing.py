@@ -18,7 +18,16 @@ _PLACES = {"place", "nature", "building", "landmark"}
 _POSTURES = ("sitting", "standing", "lying", "kneeling", "squatting", "sleeping", "walking", "running", "jumping")
 _EVERYBODY = {"people", "person", "human", "humans", "anyone"}
 #: Kinds of which a picture has one at a time: a new one takes the place of the old.
-_EXCLUSIVE = {"style": "style", "medium": "style", "artist": "style", "time": "time", "light": "light", "camera": "camera", "weather": "weather", "palette": "palette"}  # fmt: skip
+_EXCLUSIVE = {
+    "style": "style",
+    "medium": "style",
+    "artist": "style",
+    "time": "time",
+    "light": "light",
+    "camera": "camera",
+    "weather": "weather",
+    "palette": "palette",
+}
 
 
 def groups(phrases: Sequence[Phrase]) -> list[list[Phrase]]:
@@ -51,7 +60,12 @@ def main_subject(brief: Brief) -> int | None:
     for formats in (False, True):
         for index, phrase in enumerate(brief.phrases):
             head = phrase.head
-            if phrase.slot == "subject" and head and head.kind == "noun" and (formats or head.domain not in FORMAT_DOMAINS):
+            if (
+                phrase.slot == "subject"
+                and head
+                and head.kind == "noun"
+                and (formats or head.domain not in FORMAT_DOMAINS)
+            ):
                 return index
     return None
 
@@ -75,9 +89,10 @@ def merge(brief: Brief, group: Sequence[Phrase]) -> Brief:
     """Add a group: to the thing it names if that is there, in place of what it excludes, else at the end."""
     first, rest = group[0], [replace(phrase, joined=True) for phrase in group[1:]]
     brief = unavoid(brief, [word for phrase in group for word in phrase.nouns()])
-    if modifier := next((w for w in first.words if w.kind in _EXCLUSIVE), None):
-        if first.slot not in ("subject", "action", "setting") or modifier.kind in ("time", "weather"):
-            return _insert(_without_kind(brief, modifier), len(_without_kind(brief, modifier).phrases), [first, *rest])
+    modifier = next((w for w in first.words if w.kind in _EXCLUSIVE), None)
+    if modifier and (first.slot not in ("subject", "action", "setting") or modifier.kind in ("time", "weather")):
+        brief = _without_kind(brief, modifier)
+        return _insert(brief, len(brief.phrases), [first, *rest])
     head = first.head
     if first.slot == "attribute" and head is None:
         return describe(brief, first.words)
@@ -129,7 +144,11 @@ def _without_kind(brief: Brief, word: Word) -> Brief:
     group = _EXCLUSIVE[word.kind]
     kept: list[Phrase] = []
     for phrase in brief.phrases:
-        words = tuple(w for w in phrase.words if _EXCLUSIVE.get(w.kind) != group or (w.domain != word.domain and group == "weather"))
+        words = tuple(
+            w
+            for w in phrase.words
+            if _EXCLUSIVE.get(w.kind) != group or (w.domain != word.domain and group == "weather")
+        )
         if words == phrase.words:
             kept.append(phrase)
         elif any(w.kind in NOUN_KINDS and w.domain not in FORMAT_DOMAINS for w in words):
@@ -163,12 +182,11 @@ def blend(phrase: Phrase, words: Sequence[Word]) -> Phrase:
     kept = [w for i, w in enumerate(kept) if not (w.kind == "and" and (i == 0 or kept[i - 1].kind == "and"))]
     heads = [w for w in words if w.kind == "noun"]
     first = next((i for i, w in enumerate(kept) if w.kind in NOUN_KINDS), len(kept))
-    if heads and any(w.kind == "noun" for w in kept):
-        last = max(i for i, w in enumerate(kept) if w.kind == "noun")
-        if same(kept[last], heads[-1]) and numbers:
-            singular = lexicon.lemma(kept[last].text)
-            many = numbers[0].text not in ("one", "1")
-            kept[last] = replace(kept[last], text=lexicon.plural(singular) if many else singular)
+    last = max((i for i, w in enumerate(kept) if w.kind == "noun"), default=None)
+    if numbers and last is not None and (not heads or same(kept[last], heads[-1])):
+        singular = lexicon.lemma(kept[last].text)
+        many = numbers[0].text not in ("one", "1")
+        kept[last] = replace(kept[last], text=lexicon.plural(singular) if many else singular)
     relation = next((i + 1 for i, w in enumerate(kept[:first]) if w.kind in ("relation", "and")), 0)
     row = [*kept[:relation], *numbers, *kept[relation:first], *attributes, *kept[first:]]
     return replace(phrase, words=tuple(row))
@@ -222,7 +240,9 @@ def _names(phrase: Phrase, word: Word) -> bool:
         return True
     if any(same(noun, word) for noun in phrase.nouns()):
         return True
-    return any(w.text.lower() == word.text for w in phrase.words if w.kind not in NOUN_KINDS) or phrase.text == word.text
+    return (
+        any(w.text.lower() == word.text for w in phrase.words if w.kind not in NOUN_KINDS) or phrase.text == word.text
+    )
 
 
 def _strip(phrase: Phrase, word: Word) -> Phrase | None:
@@ -235,7 +255,9 @@ def _strip(phrase: Phrase, word: Word) -> Phrase | None:
 
 def unavoid(brief: Brief, nouns: Sequence[Word]) -> Brief:
     """What is asked for is no longer to be avoided."""
-    kept = tuple(thing for thing in brief.avoid if not any(same(Word(thing, "noun", noun.domain), noun) for noun in nouns))
+    kept = tuple(
+        thing for thing in brief.avoid if not any(same(Word(thing, "noun", noun.domain), noun) for noun in nouns)
+    )
     return replace(brief, avoid=kept)
 
 
@@ -271,7 +293,14 @@ def exchange(brief: Brief, old: Phrase, new: Sequence[Phrase]) -> Brief:
         words = (*old.words[:first], *new[0].words, *old.words[first:])
         return _insert(brief, len(brief.phrases), [Phrase(words, "subject")])
     for index, phrase in enumerate(brief.phrases):
-        position = next((i for i, w in enumerate(phrase.words) if w.text.lower() == head.text.lower() or (w.kind == "noun" and head.kind == "noun" and same(w, head))), None)  # fmt: skip
+        position = next(
+            (
+                i
+                for i, w in enumerate(phrase.words)
+                if w.text.lower() == head.text.lower() or (w.kind == "noun" and head.kind == "noun" and same(w, head))
+            ),
+            None,
+        )
         if position is not None:
             return _put(brief, index, position, new)
     return substitute(brief, new)
@@ -287,7 +316,9 @@ def _put(brief: Brief, index: int, position: int, new: Sequence[Phrase]) -> Brie
     old = phrase.words[position]
     start = position
     if old.kind == "noun" and any(w.kind == "noun" for w in words):
-        while start > 0 and phrase.words[start - 1].kind in ({"noun"} | (ATTRIBUTE_KINDS if _described(words) else set())):
+        while start > 0 and phrase.words[start - 1].kind in (
+            {"noun"} | (ATTRIBUTE_KINDS if _described(words) else set())
+        ):
             start -= 1
     counted = [w for w in phrase.words[:start] if w.kind == "number" and w.text not in ("", "one", "1")]
     if counted and words and words[-1].kind == "noun" and not any(w.kind == "number" for w in words):
@@ -318,7 +349,11 @@ def substitute(brief: Brief, new: Sequence[Phrase]) -> Brief:
     """Replace what in the picture is of the same sort as the new thing; the main subject if nothing is."""
     first = new[0]
     head = first.head
-    if (first.slot in MODIFIER_SLOTS.values() and first.slot != "setting") or head is None or first.words[0].kind == "verb":
+    if (
+        (first.slot in MODIFIER_SLOTS.values() and first.slot != "setting")
+        or head is None
+        or first.words[0].kind == "verb"
+    ):
         for group in groups(new):
             brief = merge(brief, group)
         return brief

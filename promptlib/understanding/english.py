@@ -16,19 +16,13 @@ from promptlib.understanding.chinese import Reading
 from promptlib.understanding.words import MODIFIER_SLOTS
 
 _TOKEN = re.compile(r"[A-Za-zÀ-ÿ0-9][A-Za-zÀ-ÿ0-9'’\-/&]*(?:\.\d+)?|[\ue000-\uf8ff]|[\u3400-\u9fff]+|&|%")
-_ARTICLES = {"a", "an", "the", "his", "her", "its", "their", "some"}
-NUMBERS = {
-    *["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "twenty", "several", "many", "dozens", "hundreds", "both"],
+#: What may stand between a negation and the thing: no *other* than these.
+_AFTER_NEGATION = {
+    *"any a an the include have want add draw show use put like of some be with having please in to see".split()  # noqa: SIM905
 }
-RELATIONS = {
-    *["in", "on", "at", "under", "over", "with", "of", "by", "near", "beside", "behind", "between", "through", "from", "to", "into", "onto", "around", "against", "inside", "outside", "like", "for", "above", "below", "across", "along", "among", "amid", "beneath", "underneath", "atop", "toward", "towards", "beyond", "within", "during", "before", "after", "off", "up", "down", "out", "past", "upon", "as", "via", "next", "front", "top", "surrounded"],
-}
-_SKIPPED = {
-    *["please", "just", "maybe", "kindly", "perhaps", "actually", "also", "too", "then", "so", "basically", "really", "kinda", "sort", "i", "you", "me", "it", "he", "she", "they", "them", "him", "we", "us", "my", "your", "our", "this", "these", "those", "that", "which", "who", "whose", "whom", "there", "here", "is", "are", "was", "were", "be", "been", "being", "am", "has", "have", "had", "will", "would", "can", "could", "should", "shall", "must", "may", "might", "do", "does", "did", "want", "wants", "need", "needs", "make", "made", "get", "let", "lets", "let's", "i'd", "i'm", "it's", "there's", "that's", "he's", "she's", "they're", "something", "scene", "shows", "showing", "depicting", "depicts", "image", "picture", "pic"],
-}
-_NEGATIONS = {"no", "without", "avoid", "exclude", "excluding", "minus", "lacking", "not", "never", "don't", "dont", "omit", "skip", "remove", "except", "nor", "neither"}  # fmt: skip
-_AFTER_NEGATION = {*["any", "a", "an", "the", "include", "have", "want", "add", "draw", "show", "use", "put", "like", "of", "some", "be", "with", "having", "please", "in"]}
-_NOBODY = {"nobody": "people", "no-one": "people", "nothing": "objects", "anyone": "people", "anybody": "people"}
+_NOBODY = {"nobody": "people", "nothing": "objects"}
+#: Starting a new thought after "and": no cars and *a* blue sky.
+_ANEW = {"a", "an", "the", "his", "her", "its", "their", "some", "with", "in", "on", "at", "make"}
 
 
 def read(text: str, quotes: tuple[str, ...] = ()) -> Reading:
@@ -39,11 +33,12 @@ def read(text: str, quotes: tuple[str, ...] = ()) -> Reading:
     at = 0
     while at < len(tokens):
         lowered = tokens[at].lower()
-        if lowered in _NEGATIONS and _negates(tokens, at):
+        kind = _kind(lowered)
+        if kind == "negation" and _negates(tokens, at):
             at = _negation(tokens, at, reading)
             _drop_dangling(kept)
-        elif lowered in _NOBODY:
-            reading.avoid.append(_NOBODY[lowered])
+        elif kind in _NOBODY:
+            reading.avoid.append(_NOBODY[kind])
             at += 1
         elif lowered.endswith("-free") and len(lowered) > 5:
             reading.avoid.append(lowered.removesuffix("-free"))
@@ -71,7 +66,7 @@ def words(tokens: list[str], quotes: tuple[str, ...] = ()) -> list[Word]:
         length = next(
             (n for n in range(min(lexicon.longest, len(tokens) - at), 0, -1) if _entry(tokens[at : at + n])), 0
         )
-        if length and (length > 1 or token.lower() not in RELATIONS):
+        if length:
             entry = _entry(tokens[at : at + length])
             assert entry is not None
             piece = " ".join(tokens[at : at + length])
@@ -88,6 +83,8 @@ def _entry(tokens: list[str]) -> lexicons.Entry | None:
     lexicon = lexicons.load()
     found = lexicon.find_english(" ".join(tokens))
     if found and found.kind == "noun" and len(tokens) > 1:
+        if any(_kind(token.lower()) == "relation" and token.lower() != "of" for token in tokens):
+            return None
         color, thing = lexicon.english.get(tokens[0].lower()), lexicon.find_english(" ".join(tokens[1:]))
         if color and thing and color.kind == "color" and thing.kind == "noun":
             return None
@@ -101,18 +98,8 @@ def _cased(text: str, first: bool) -> str:
 
 def _guess(token: str, first: bool) -> Word:
     lowered = token.lower()
-    if lowered in _ARTICLES:
-        return Word(lowered, "article")
-    if lowered in NUMBERS or token.isdigit():
+    if token.isdigit():
         return Word(lowered, "number")
-    if lowered in RELATIONS:
-        return Word(lowered, "relation")
-    if lowered in ("and", "&", "or", "but", "while", "plus"):
-        return Word("and", "and")
-    if lowered in _SKIPPED:
-        return Word(lowered, "skipped")
-    if lowered in ("very", "extremely", "super", "slightly", "only"):
-        return Word(lowered, "adverb")
     if re.fullmatch(r"\w{2,}ing", lowered):
         return Word(lowered, "verb")
     if re.fullmatch(r"\w{3,}(ed|y|ful|ous|ish|ive|less|ic|al|est|er-looking)|[\w]+-[\w]+ed|\w+-looking", lowered):
@@ -133,26 +120,31 @@ def _negates(tokens: list[str], at: int) -> bool:
     return bool(following)
 
 
+def _kind(token: str) -> str:
+    entry = lexicons.load().english.get(token)
+    return entry.kind if entry else ""
+
+
 def _negation(tokens: list[str], at: int, reading: Reading) -> int:
     """Collect what is not wanted, up to where something else begins."""
     at += 1
-    while at < len(tokens) and tokens[at].lower() in _AFTER_NEGATION | {"want", "to", "see"}:
+    while at < len(tokens) and tokens[at].lower() in _AFTER_NEGATION:
         at += 1
     thing: list[str] = []
     while at <= len(tokens):
         token = tokens[at].lower() if at < len(tokens) else ""
         following = tokens[at + 1].lower() if at + 1 < len(tokens) else ""
         conjunction = token in ("or", "and", "nor", "&")
-        starts_anew = conjunction and token != "or" and following in {*_ARTICLES, "with", "in", "on", "at", "make"}
-        if not token or conjunction or token in RELATIONS - {"of"} or token in ("but", "just", "only", "please", "while"):
+        starts_anew = conjunction and token != "or" and following in _ANEW
+        ends = _kind(token) == "relation" and token != "of"
+        if not token or conjunction or ends or token in ("but", "just", "only", "please", "while"):
             if thing:
                 reading.avoid.append(" ".join(thing))
             thing = []
             if not conjunction or starts_anew:
                 break
-            if following in ("no", "any", "not", "without"):
-                at += 1
-        elif token not in _ARTICLES | {"any"}:
+            at += following in ("no", "any", "not", "without")
+        elif _kind(token) != "article" and token != "any":
             thing.append(tokens[at])
         at += 1
     while at < len(tokens) and tokens[at].lower() in ("but", "just", "and"):
@@ -162,7 +154,7 @@ def _negation(tokens: list[str], at: int, reading: Reading) -> int:
 
 def _drop_dangling(kept: list[str]) -> None:
     """``with no hat``, ``there should be no hat``: what led up to the negation goes with it."""
-    while kept and kept[-1].lower() in {"with", "and", "but", "or", "has", "have", "having", *_SKIPPED} - {"scene"}:
+    while kept and (kept[-1].lower() in ("with", "having") or _kind(kept[-1].lower()) in ("and", "skipped")):
         kept.pop()
 
 
@@ -172,7 +164,7 @@ def _predicates(row: list[Word]) -> list[Word]:
     at = 0
     while at < len(row):
         word = row[at]
-        if word.kind == "skipped" and word.text in ("is", "are", "looks", "look") and result:
+        if word.kind == "skipped" and word.text.lower() in ("is", "are", "looks", "look") and result:
             end = at + 1
             while end < len(row) and row[end].kind in {*ATTRIBUTE_KINDS, "adverb"}:
                 end += 1
@@ -198,7 +190,9 @@ def _phrases(row: list[Word]) -> Iterable[Phrase]:
     current: list[Word] = []
     yielded = False
     for index, word in enumerate(row):
-        only_modifiers = bool(current) and all(w.kind in {*MODIFIER_SLOTS, "article", *ATTRIBUTE_KINDS} for w in current)
+        only_modifiers = bool(current) and all(
+            w.kind in {*MODIFIER_SLOTS, "article", *ATTRIBUTE_KINDS} for w in current
+        )
         if word.text.lower() == "of" and word.kind == "relation":
             if only_modifiers and any(w.kind in MODIFIER_SLOTS for w in current):
                 yield _phrase(current, False)
@@ -212,12 +206,14 @@ def _phrases(row: list[Word]) -> Iterable[Phrase]:
                 current.append(word)
             continue
         lead = current and all(w.kind in ("relation", "and", "article") for w in current)
-        begins = word.kind in ("relation", "and") or (
+        lists = word.kind == "and" and _lists_attributes(current, row[index + 1 : index + 2])
+        begins = (word.kind in ("relation", "and") and not lists) or (
             word.kind == "verb" and not lead and _is_action(row, index) and current and current[-1].kind != "verb"
         )
         if begins and current and not lead:
             yield _phrase(current, yielded)
             current, yielded = [], True
+        word = replace(word, text="and") if word.kind == "and" else word
         if word.kind == "and" and not current and not yielded:
             continue
         current.append(word)
@@ -225,6 +221,12 @@ def _phrases(row: list[Word]) -> Iterable[Phrase]:
         current.pop()
     if current:
         yield _phrase(current, yielded)
+
+
+def _lists_attributes(before: list[Word], after: list[Word]) -> bool:
+    """``brown and cream colors`` stays in one piece."""
+    described = {*ATTRIBUTE_KINDS, "palette", "article"}
+    return bool(before and after) and after[0].kind in described and all(word.kind in described for word in before)
 
 
 def _is_action(row: list[Word], index: int) -> bool:

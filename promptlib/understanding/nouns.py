@@ -41,7 +41,9 @@ def owned(owner: Sequence[Word], thing: Sequence[Word]) -> list[Word]:
 
 def _paired(words: Sequence[Word]) -> bool:
     """一对情侣 is one couple."""
-    return any(re.search(r"\b(?:couple|lovers|newlyweds|twins|bride and groom|mandarin ducks)\b", word.text) for word in words)
+    return any(
+        re.search(r"\b(?:couple|lovers|newlyweds|twins|bride and groom|mandarin ducks)\b", word.text) for word in words
+    )
 
 
 def numbered(words: Sequence[Word]) -> tuple[Word, ...]:

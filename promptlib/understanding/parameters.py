@@ -13,9 +13,24 @@ from promptlib import lexicon as lexicons
 
 _NUMBERS = {
     **{word: n for n, word in enumerate("零一二三四五六七八九十")},
-    **{word: n for n, word in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"])},
-    "两": 2, "俩": 2, "a": 1, "another": 1, "a couple of": 2, "couple": 2, "a few": 3, "several": 3, "几": 3, "half a dozen": 6, "dozen": 12,
-}  # fmt: skip
+    **{
+        word: n
+        for n, word in enumerate(
+            ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+        )
+    },
+    "两": 2,
+    "俩": 2,
+    "a": 1,
+    "another": 1,
+    "a couple of": 2,
+    "couple": 2,
+    "a few": 3,
+    "several": 3,
+    "几": 3,
+    "half a dozen": 6,
+    "dozen": 12,
+}
 #: Midjourney's flags that easel serves; every other one is named in a note.
 _SERVED_FLAGS = {"ar", "aspect", "no", "seed", "raw"}
 _FLAG = re.compile(r"(?<!\S)(?:--|—|––)([a-zA-Z]+)(?:[ =]+((?:(?!\s--|\s—).)*))?", re.DOTALL)

@@ -1,4 +1,4 @@
-"""Prompts that are prompts already: tags with weights or LoRAs, and pasted A1111 infotext. They are left as they are."""
+"""Prompts that are prompts already: tags with weights or LoRAs, and pasted A1111 infotext. They stay as they are."""
 
 from __future__ import annotations
 

@@ -15,11 +15,14 @@ from promptlib.understanding.chinese import Reading
 from promptlib.understanding.segment import QUOTE_BASE, segment
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
-_QUOTED = re.compile(r"“([^”]+)”|「([^」]+)」|『([^』]+)』|《([^》]+)》|\"([^\"]+)\"|(?<!\w)'([^']{2,}?)'(?!\w)|‘([^’]+)’(?!\w)")
+_QUOTED = re.compile(
+    r"“([^”]+)”|「([^」]+)」|『([^』]+)』|《([^》]+)》|\"([^\"]+)\"|(?<!\w)'([^']{2,}?)'(?!\w)|‘([^’]+)’(?!\w)"
+)
 #: A full stop inside a number or an abbreviation ends nothing.
 _CLAUSE_END = re.compile(r"[,,。;;!!??\n~|·•…]+|(?<!\d)\.(?!\d)|\.(?=\s|$)|(?<=\w):\s|:")
 _ENGLISH_GRAMMAR = re.compile(
-    r"\b(?:a|an|the|in|on|of|with|and|at|by|under|wearing|holding|please|without|for|is|no|to|from|into)\b", re.IGNORECASE
+    r"\b(?:a|an|the|in|on|of|with|and|at|by|under|wearing|holding|please|without|for|is|no|to|from|into)\b",
+    re.IGNORECASE,
 )
 _CHINESE_GRAMMAR = re.compile(r"[的在一个画上里下着张只不要把用有是和请帮给]")
 _REASON_CARDS = re.compile(r"(?:making|make|design(?:ing)?|做|想要?|需要|need|want|要)")
@@ -48,7 +51,7 @@ def prepare(text: str) -> Message:
     text = _QUOTED.sub(mask, text)
     text = _emoji_names(unicodedata.normalize("NFKC", text), language)
     if language == "zh":
-        text = _converter().convert(text)
+        text = simplified(text)
     return Message(text, language, tuple(quotes))
 
 
@@ -57,6 +60,12 @@ def _converter() -> Any:
     import opencc  # traditional characters are read as simplified ones
 
     return opencc.OpenCC("t2s")
+
+
+def simplified(text: str) -> str:
+    """Traditional characters as simplified ones."""
+    result: str = _converter().convert(text)
+    return result
 
 
 def _emoji_names(text: str, language: str) -> str:
@@ -68,7 +77,8 @@ def _emoji_names(text: str, language: str) -> str:
         alias: str = data.get(language, data["en"])
         return f" {alias.strip(':').replace('_', ' ')} "
 
-    return emoji.replace_emoji(text, replace=name)
+    named: str = emoji.replace_emoji(text, replace=name)
+    return named
 
 
 def clauses(text: str) -> list[str]:
@@ -86,12 +96,12 @@ def unframed(clause: str) -> str:
         for _, pattern in patterns[f"frame_{name}"]:
             found = pattern.match(clause)
             if found and found.end() and _may_start(clause[found.end() :]):
-                clause = clause[found.end() :].lstrip(" ,,::")
+                clause = clause[found.end() :].lstrip(" ,:")
                 changed = True
         for _, pattern in patterns[f"tail_{name}"]:
             found = re.search(rf"(?:{pattern.pattern})$", clause, re.IGNORECASE)
             if found and found[0] and (name == "zh" or not found.start() or not clause[found.start() - 1].isalnum()):
-                clause = clause[: found.start()].rstrip(" ,,")
+                clause = clause[: found.start()].rstrip(" ,")
                 changed = True
     return clause
 
@@ -103,7 +113,7 @@ def _may_start(rest: str) -> bool:
 
 def is_reason(clause: str) -> bool:
     """Whether a clause only tells why the picture is wanted."""
-    return lexicons.load().match("reason", clause.strip(" .!。!")) is not None
+    return lexicons.load().match("reason", clause.strip().rstrip(".!。")) is not None
 
 
 def without_recipient(clause: str) -> str:
@@ -124,7 +134,7 @@ def occasion(clause: str) -> Phrase | None:
         if word.domain in FORMAT_DOMAINS - {"part", "event"} and _REASON_CARDS.search(lowered)
     ]
     text = " ".join([*([named] if named and named not in " ".join(forms) else []), *forms[:1]])
-    return Phrase((Word(text, "noun", "format", clause if _HAN.search(clause) else ""),), "subject") if text else None
+    return Phrase((Word(text, "noun", "format"),), "subject") if text else None
 
 
 def read_clause(clause: str, quotes: tuple[str, ...] = ()) -> Reading:

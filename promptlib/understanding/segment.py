@@ -40,7 +40,9 @@ def _jieba() -> Any:
 @cache
 def _runs() -> re.Pattern[str]:
     """What is cut as one run; words that mix letters and characters (3D渲染, T恤) come first."""
-    mixed = [word for word in lexicons.load().chinese if re.search(r"[\u3400-\u9fff]", word) and re.search(r"[!-~]", word)]
+    mixed = [
+        word for word in lexicons.load().chinese if re.search(r"[\u3400-\u9fff]", word) and re.search(r"[!-~]", word)
+    ]
     return re.compile("|".join([*map(re.escape, sorted(mixed, key=len, reverse=True)), _RUN]), re.IGNORECASE)
 
 
@@ -115,7 +117,10 @@ def words_of(entry: Entry, source: str) -> list[Word]:
     for cut in (1, 2) if entry.kind == "noun" and len(source) > 1 else ():
         color, thing = chinese.get(source[:cut]), chinese.get(source[cut:])
         if color and thing and color.kind == "color" and entry.english == f"{color.english} {thing.english}":
-            return [Word(color.english, "color", "", source[:cut]), Word(thing.english, "noun", thing.domain, source[cut:])]
+            return [
+                Word(color.english, "color", "", source[:cut]),
+                Word(thing.english, "noun", thing.domain, source[cut:]),
+            ]
     return [Word(entry.english, entry.kind, entry.domain, source)]
 
 

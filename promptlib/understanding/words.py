@@ -19,12 +19,31 @@ MODIFIER_SLOTS = {
 }
 
 _IRREGULAR_PARTICIPLES = {
-    "holding": "held", "wearing": "worn", "eating": "eaten", "taking": "taken", "driving": "driven", "making": "made",
-    "building": "built", "breaking": "broken", "tearing": "torn", "hiding": "hidden", "blowing": "blown",
-    "shining on": "lit", "illuminating": "lit", "lighting": "lit", "drawing": "drawn", "catching": "caught",
-    "binding": "bound", "cutting": "cut", "writing": "written", "freezing": "frozen", "burning": "burnt",
-    "covering": "covered", "surrounding": "surrounded", "wrapping": "wrapped",
-}  # fmt: skip
+    "holding": "held",
+    "wearing": "worn",
+    "eating": "eaten",
+    "taking": "taken",
+    "driving": "driven",
+    "making": "made",
+    "building": "built",
+    "breaking": "broken",
+    "tearing": "torn",
+    "hiding": "hidden",
+    "blowing": "blown",
+    "shining on": "lit",
+    "illuminating": "lit",
+    "lighting": "lit",
+    "drawing": "drawn",
+    "catching": "caught",
+    "binding": "bound",
+    "cutting": "cut",
+    "writing": "written",
+    "freezing": "frozen",
+    "burning": "burnt",
+    "covering": "covered",
+    "surrounding": "surrounded",
+    "wrapping": "wrapped",
+}
 
 
 def gerund(verb: str) -> str:
