@@ -50,6 +50,9 @@ class Terminal:
                     click.echo(self.answer(text))
                 except (EaselError, PromptlibError, PipelineError) as error:
                     click.echo(str(error))
+                except KeyboardInterrupt:
+                    # Ends the painting, not the conversation.
+                    click.echo(say("cancelled", self.language, count=1))
 
     def answer(self, text: str) -> str:
         """What to print for one line."""
@@ -93,5 +96,7 @@ class Terminal:
             return self._paint(replace(self.job, seed=new_seed()))
         if self.job and name == "rate" and value in ("1", "2", "3", "4", "5"):
             rated = self.assistant.rate(self.job.id, USER, int(value))
+            if not rated.value:
+                return say("withdrawn", self.language)
             return say("rated", self.language, value=rated.value, score=f"{rated.score:.2f}")
         return say("terminal_help", self.language)
