@@ -122,7 +122,7 @@ def easel(home: Path) -> Callable[..., Result]:
     from bot.cli import main
 
     def run(*arguments: str, **options: object) -> Result:
-        result = CliRunner().invoke(main, arguments, **options)  # type: ignore[arg-type]
+        result = CliRunner().invoke(main, arguments, prog_name="easel", **options)  # type: ignore[arg-type]
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
