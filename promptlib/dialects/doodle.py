@@ -174,9 +174,12 @@ def _color(brief: Brief, phrase: Phrase, vocabulary: Vocabulary, used: set[int])
         if word.kind == "noun" and (named := vocabulary.find("colors", word.text.split()[0])):
             return named  # an orange cat has its colour in its name
     for index, other in enumerate(brief.phrases):
-        if other.slot == "color" and (color := _basic_color(vocabulary, other.words[0])):
-            used.add(index)
-            return color
+        if other.slot not in ("color", "attribute") or other.nouns():
+            continue
+        for word in other.words:
+            if color := _basic_color(vocabulary, word):
+                used.add(index)
+                return color
     return ""
 
 

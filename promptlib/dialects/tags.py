@@ -56,6 +56,10 @@ def _people(phrase: Phrase) -> Tag | None:
     return Tag(f"{count}{kind}{'s' if count > 1 else ''}", "subject", "house", head.source)
 
 
+_LANDSCAPE = ((5, 4), (4, 3), (3, 2), (16, 9), (2, 1), (21, 9), (3, 1))
+_RATIOS = ((1, 1), *_LANDSCAPE, *[(high, wide) for wide, high in _LANDSCAPE])
+
+
 class Midjourney(Tags):
     """A line ready to paste, with its flags."""
 
@@ -63,10 +67,10 @@ class Midjourney(Tags):
     quality_at = "nowhere"
 
     def finish(self, text: str, prompt: Prompt) -> str:
-        divisor = math.gcd(prompt.width, prompt.height)
         flags = [text]
-        if prompt.width != prompt.height:
-            flags.append(f"--ar {prompt.width // divisor}:{prompt.height // divisor}")
+        wide, high = min(_RATIOS, key=lambda ratio: abs(math.log(prompt.width / prompt.height * ratio[1] / ratio[0])))
+        if wide != high:
+            flags.append(f"--ar {wide}:{high}")
         if prompt.negative:
             flags.append(f"--no {prompt.negative}")
         if prompt.seed is not None:

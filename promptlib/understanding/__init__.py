@@ -27,10 +27,13 @@ def understand(text: str, previous: Brief | None = None) -> Brief:
     if flags.raw or raw.looks_like_tags(unflagged):
         return _safe(_with_parameters(Brief("image", text, raw=unflagged.strip()), flags))
     message = request.prepare(text)
-    if intent := _chat_intent(message.text):
+    intent = _chat_intent(message.text)
+    if intent and intent != "unclear":
         kind = "question" if intent.startswith(_QUESTIONS) else "chat"
         return Brief(kind, text, message.language, intent=intent)
     rest, found = parameters.extract(message.text)
+    if intent == "unclear" and not found.said():
+        return Brief("chat", text, message.language, intent=intent)
     parts = _without_talk(request.clauses(rest))
     if previous is not None and previous.kind in ("image", "refine"):
         refined = conversation.refine(previous, message, parts, found)

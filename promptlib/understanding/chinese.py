@@ -114,7 +114,26 @@ class _Reader(Cursor):
 
     # Noun phrases
 
+    def _described_part(self) -> bool:
+        """眼睛 很 大 的 猫头鹰: owl with very big eyes."""
+        end = self.at
+        while end < len(self.words) and self.words[end].kind in {*ATTRIBUTE_KINDS, "adverb", "particle"}:
+            end += 1
+        last = len(self.phrases) - 1
+        if end == self.at or self.subject != last or [w.kind for w in self.words[end : end + 1]] != ["de"]:
+            return False
+        head = self.phrases[last].head
+        if head is None or head.domain != "part":
+            return False
+        said = [word for word in self.words[self.at : end] if word.kind != "particle"]
+        owner = self.phrases.pop()
+        self.subject, self.relative, self.at = None, True, end + 1
+        self.ahead.append(Phrase((Word("with", "relation"), *said, *owner.words), "action"))
+        return True
+
     def _noun_phrase(self) -> None:
+        if self._described_part():
+            return
         words, owns = self._gather()
         if self._kind() == "suffix" and words:
             self._styled(words)

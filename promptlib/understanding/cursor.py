@@ -14,6 +14,11 @@ NP_STARTS = {"number", "measure", "adverb", "noun", "quote", *ATTRIBUTE_KINDS}
 THINGLIKE = {"weather", "light", "time"}
 
 
+def _separate(thing: Word) -> bool:
+    """Whether an attribute after a thing says something of the thing, not of the next one."""
+    return animate(thing) or thing.domain == "part"
+
+
 class Cursor:
     """A place in a row of words."""
 
@@ -47,7 +52,7 @@ class Cursor:
         while True:
             word, things = self._peek(), [w for w in words if w.kind in THINGS]
             describes = word.kind in ATTRIBUTE_KINDS or word.kind == "adverb"
-            if describes and things and not (self._noun_follows() and not embedded and not animate(things[-1])):
+            if describes and things and not (self._noun_follows() and not embedded and not _separate(things[-1])):
                 break
             if word.kind in ("number", "measure") and things:
                 break

@@ -84,11 +84,7 @@ def _positive(comparative: str) -> list[str]:
 
 
 def _change(brief: Brief, degree: Degree, noun: str, less: bool) -> Brief:
-    target = (
-        None
-        if _WHOLE.fullmatch(noun.lower())
-        else next((head for phrase in read_clause(noun).phrases if (head := phrase.head)), None)
-    )
+    target = _target(noun)
     if noun and editing.main_subject(brief) is None:
         named = [
             p for p in read_clause(noun).phrases if (p.head is None) or (p.head.domain not in ("part", "background"))
@@ -100,7 +96,7 @@ def _change(brief: Brief, degree: Degree, noun: str, less: bool) -> Brief:
         return brief
     step = _next_step(brief, steps)
     brief = _without(brief, (*steps, *others))
-    if target is not None and target.text not in ("background",) and degree.slot == "attribute":
+    if target is not None and target.text != "background" and degree.slot == "attribute":
         return _about(brief, target, degree, step, less)
     if target is not None and target.text == "background" and degree.slot != "camera":
         word = (degree.less if less else degree.more)[0].split(",")[0]
@@ -113,6 +109,15 @@ def _change(brief: Brief, degree: Degree, noun: str, less: bool) -> Brief:
     if degree.slot == "camera":
         brief, pieces = editing.merge(brief, pieces[:1]), pieces[1:]
     return replace(brief, phrases=(*brief.phrases, *pieces))
+
+
+def _target(noun: str) -> Word | None:
+    """The thing that a quality is said of; None for the picture as a whole."""
+    if re.search(r"背景(?!色)|background", noun):
+        return Word("background", "noun", "background")
+    if _WHOLE.fullmatch(noun.lower()):
+        return None
+    return next((head for phrase in read_clause(noun).phrases if (head := phrase.head)), None)
 
 
 def _kind(slot: str) -> str:

@@ -15,6 +15,8 @@ _ANIMATE = {"animal", "person", "fantasy"}
 _OWNED = {"part", "clothes", "object", "building", "vehicle", "animal", "person", "food", "place"}
 #: Things of which there are not several.
 _MASS = {"mass", "material"}
+#: What is in these is not counted: two cups of coffee.
+_CONTAINERS = ("cups of", "bowls of", "bottles of", "jars of", "buckets of", "slices of", "kinds of")
 _MANY = {"a group of", "a bunch of", "a pile of", "a row of", "a basket of", "a pair of", "a stack of"}
 
 
@@ -60,7 +62,7 @@ def numbered(words: Sequence[Word]) -> tuple[Word, ...]:
             text = word.text if counted and not (word.text == "a pair of" and _paired(words)) else ""
             if many and text:
                 text = lexicon.plural(text.removeprefix("a "))
-            many = many or text in _MANY
+            many = text in _MANY or (many and not text.startswith(_CONTAINERS))
             row.append(replace(word, text=text))
         elif word.source == "人" and not counted:
             row.append(replace(word, text="people"))

@@ -41,7 +41,7 @@ class Message:
 def prepare(text: str) -> Message:
     """Normalise a message and set its quoted text aside."""
     language = "zh" if _HAN.search(text) else "en"
-    text = text.replace("’", "'")
+    text = re.sub("[\ue000-\uf8ff]", " ", text.replace("’", "'"))  # these characters stand for quotes below
     quotes: list[str] = []
 
     def mask(match: re.Match[str]) -> str:
@@ -73,9 +73,13 @@ def _emoji_names(text: str, language: str) -> str:
         return text
     import emoji
 
+    lexicon = lexicons.load()
+
     def name(char: str, data: dict[str, Any]) -> str:
         alias: str = data.get(language, data["en"])
-        return f" {alias.strip(':').replace('_', ' ')} "
+        text = alias.strip(":").replace("_", " ")
+        creature = text.removesuffix(" face").removesuffix("脸").removesuffix("头")
+        return f" {creature if creature in lexicon.english or creature in lexicon.chinese else text} "
 
     named: str = emoji.replace_emoji(text, replace=name)
     return named
@@ -100,7 +104,7 @@ def unframed(clause: str) -> str:
                 changed = True
         for _, pattern in patterns[f"tail_{name}"]:
             found = re.search(rf"(?:{pattern.pattern})$", clause, re.IGNORECASE)
-            if found and found[0] and (name == "zh" or not found.start() or not clause[found.start() - 1].isalnum()):
+            if found and found[0] and (name == "zh" or not found.start() or not found[0][0].isalnum()):
                 clause = clause[: found.start()].rstrip(" ,")
                 changed = True
     return clause

@@ -1,0 +1,117 @@
+"""A conversation: what each message changes, keeps, brings back, or starts afresh."""
+
+from __future__ import annotations
+
+import pytest
+
+from promptlib.brief import Brief
+from promptlib.understanding import understand
+
+
+def talk(*messages: str) -> Brief:
+    brief: Brief | None = None
+    for message in messages:
+        answer = understand(message, brief)
+        if answer.kind in ("image", "refine"):
+            brief = answer
+    assert brief is not None
+    return brief
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        (("一个苹果", "再红一点"), "apple deep red"),
+        (("一个苹果", "再红一点", "再红一点"), "apple very deep red intense red"),
+        (("一个苹果", "鲜艳点"), "apple bright vivid colors"),
+        (("a green apple", "redder"), "red apple deep red"),
+        (("画一只白狗", "换成黑猫"), "black cat"),
+        (("a castle at noon", "at night instead"), "castle at night"),
+        (("a fox in the snow", "make it two foxes playing"), "two foxes playing in the snow"),
+        (("a cat", "two of them"), "two cats"),
+        (("一只猫", "改成三只"), "three cats"),
+        (("a cat on a sofa", "make it black"), "black cat on a sofa"),
+        (("a castle", "closer"), "castle close-up"),
+        (("a castle, close-up", "zoom out"), "castle wide shot"),
+        (("a fox, watercolor", "as an oil painting"), "fox oil painting"),
+        (("画一朵玫瑰", "花瓣再白一点"), "rose white petals"),
+        (("画一朵玫瑰", "放在玻璃瓶里"), "rose in glass bottle"),
+        (("画一朵玫瑰", "背景不要太亮"), "rose dark background"),
+        (("男士头像", "戴上眼镜", "换成女士"), "woman wearing glasses headshot"),
+        (("a man in a blue suit", "change the suit to red"), "man in a red suit"),
+        (("a wolf in a forest", "replace the wolf with a fox"), "fox in a forest"),
+        (("a lake", "make the sky purple"), "lake purple sky"),
+        (("a cat", "give it a hat"), "cat wearing hat"),
+        (("a dog sitting on a bench", "lying"), "dog on a bench lying"),
+        (("a ship at sea", "put it in a desert"), "ship in a desert"),
+        (("画一只猫", "背景换成花园"), "cat garden background"),
+    ],
+)
+def test_a_message_changes_what_it_names(messages: tuple[str, ...], said: str) -> None:
+    assert talk(*messages).query() == said
+
+
+def test_the_merged_brief_is_a_refinement_in_the_language_of_the_message() -> None:
+    brief = understand("make it blue", understand("画一辆车"))
+    assert (brief.kind, brief.language, brief.text) == ("refine", "en", "make it blue")
+
+
+def test_removing_and_bringing_back() -> None:
+    without = talk("a bowl with bananas and apples", "no bananas")
+    assert "bananas" not in without.query() and without.avoid == ("bananas",)
+    restored = understand("actually keep the bananas", without)
+    assert "bananas" in restored.query() and restored.avoid == ()
+
+
+def test_no_people_takes_everybody_out() -> None:
+    brief = talk("海边日落,一对情侣", "不要人")
+    assert "couple" not in brief.query() and brief.avoid == ("people",)
+
+
+def test_one_message_may_remove_and_add() -> None:
+    brief = talk("a fox in the snow", "no snow, autumn leaves")
+    assert brief.avoid == ("snow",)
+    assert "autumn leaves" in brief.query() and "snow" not in brief.query()
+
+
+def test_format_alone_changes_only_the_format() -> None:
+    before = understand("a lighthouse")
+    after = understand("make it 16:9", before)
+    assert (after.kind, after.aspect, after.phrases) == ("refine", "16:9", before.phrases)
+    assert understand("seed 7", after).aspect == "16:9"
+
+
+def test_again_forgets_only_the_seed() -> None:
+    before = understand("a lighthouse, seed 7")
+    after = understand("再来一张", before)
+    assert (after.kind, after.seed, after.phrases) == ("refine", None, before.phrases)
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("forget it, draw a sailboat", "sailboat"),
+        ("now draw a cat instead", "cat"),
+        ("算了,画一条鱼吧", "fish"),
+        ("现在画一只狗", "dog"),
+        ("a sailboat", "sailboat"),
+        ("重新画一张雪山", "snow mountain"),
+    ],
+)
+def test_a_new_picture_starts_afresh(message: str, said: str) -> None:
+    brief = understand(message, understand("a bicycle, oil painting, 16:9"))
+    assert (brief.kind, brief.query(), brief.aspect) == ("image", said, "")
+
+
+@pytest.mark.parametrize("message", ["谢谢", "thanks!", "what models do you have?"])
+def test_talk_changes_nothing(message: str) -> None:
+    assert understand(message, understand("a bicycle")).kind in ("chat", "question")
+
+
+def test_a_refinement_without_a_picture_before_is_a_request_or_talk() -> None:
+    assert understand("16:9").kind == "chat"
+    assert understand("oil painting of a cat").kind == "image"
+
+
+def test_what_is_never_painted_stays_so_in_a_conversation() -> None:
+    assert understand("make her naked", understand("a little girl in a garden")).kind == "refused"

@@ -1,0 +1,141 @@
+"""The dialects: one brief, said in every model's way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from promptlib.compose import compose
+from promptlib.dialects import DIALECTS, DialectError, dialect
+from promptlib.dialects.doodle import VocabularyError, read_vocabulary
+from promptlib.records import Prompt, Target
+from promptlib.understanding import understand
+
+VOCABULARY = {
+    "subjects": {
+        "apple": {"en": ["red delicious"], "zh": ["苹果"]},
+        "cat": {"en": ["kitty"], "zh": ["猫"]},
+        "otter": {"en": [], "zh": ["水獭"]},
+        "hat": {"en": [], "zh": []},
+    },
+    "styles": {"3d render": {"en": ["3d"], "zh": []}, "flat vector": {"en": ["flat", "flat design"], "zh": ["扁平"]}},
+    "colors": {"red": {"en": [], "zh": ["红色"]}, "yellow": {"en": [], "zh": []}},
+    "backgrounds": {"white": {"en": [], "zh": []}, "blue": {"en": [], "zh": ["蓝色"]}},
+    "arrangements": {},
+}
+
+
+@pytest.fixture
+def doodle(tmp_path: Path) -> Target:
+    path = tmp_path / "vocabulary.json"
+    path.write_text(json.dumps(VOCABULARY), encoding="utf-8")
+    return Target("doodle", "doodle", width=128, height=128, negative=False, vocabulary=str(path))
+
+
+def write(text: str, name: str, **options: object) -> Prompt:
+    return compose(understand(text), [], Target("model", name, width=1024, height=1024, **options))  # type: ignore[arg-type]
+
+
+def test_the_registry_names_its_dialects() -> None:
+    assert {"tags", "booru", "sentence", "chinese", "midjourney", "doodle"} == set(DIALECTS)
+    with pytest.raises(DialectError, match="no dialect 'klingon'"):
+        dialect("klingon")
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt"),
+    [
+        ("tags", "rabbit fishing on moon, watercolor"),
+        ("sentence", "A watercolor of a rabbit fishing on the moon."),
+        ("booru", "rabbit, fishing, on moon, watercolor"),
+        ("chinese", "在月亮上钓鱼的一只兔子,水彩"),
+        ("midjourney", "rabbit fishing on moon, watercolor --ar 16:9 --no stars --seed 7"),
+    ],
+)
+def test_one_request_in_every_dialect(name: str, prompt: str) -> None:
+    written = write("画一只在月亮上钓鱼的兔子,水彩,不要星星,16:9,种子7", name)
+    assert written.positive == prompt
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        (
+            "two cats and an old clock on a wooden table, soft light",
+            "Two cats and an old clock on a wooden table, soft light.",
+        ),
+        ("an oil painting of a castle", "An oil painting of a castle."),
+        ("戴帽子的小女孩在森林里", "A little girl wearing a hat in the forest."),
+    ],
+)
+def test_a_sentence_has_its_articles(text: str, prompt: str) -> None:
+    assert write(text, "sentence").positive == prompt
+
+
+def test_booru_counts_people_first() -> None:
+    assert write("two girls in a garden", "booru").positive.startswith("2girls, ")
+    assert write("a man with an umbrella", "booru").positive.startswith("1boy, ")
+
+
+def test_english_is_said_in_chinese_where_the_lexicon_knows_it() -> None:
+    assert write("a cat on a sofa", "chinese").positive == "在沙发上的猫"
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("帮我画一只红色的苹果", "red apple, 3d render, white background"),
+        ("kitty", "cat, 3d render, white background"),
+        ("扁平风的猫,蓝色背景", "cat, flat vector, blue background"),
+        ("a golden apple", "yellow apple, 3d render, white background"),
+        ("apple, deep red", "red apple, 3d render, white background"),
+        ("three cats", "cat, 3d render, white background"),
+    ],
+)
+def test_doodle_speaks_its_own_vocabulary(doodle: Target, text: str, prompt: str) -> None:
+    assert compose(understand(text), [], doodle).positive == prompt
+
+
+def test_what_doodle_does_not_know_becomes_what_it_is_a_kind_of(doodle: Target) -> None:
+    prompt = compose(understand("a beaver wearing a hat"), [], doodle)
+    assert prompt.positive.startswith("otter, ")
+    assert prompt.notes == (("nearest", {"asked": "beaver", "used": "otter"}),)
+    assert prompt.tags[0].origin == "nearest"
+    assert [(tag.text, why) for tag, why in prompt.dropped] == [("wearing a hat", "vocabulary")]
+
+
+def near(word: str, words: Sequence[str]) -> tuple[str, float] | None:
+    return ("apple", 0.8) if word == "quince" else ("hat", 0.1)
+
+
+def test_doodle_asks_for_the_nearest_word_and_takes_it_only_if_it_is_near(doodle: Target) -> None:
+    assert compose(understand("a quince"), [], doodle, nearest=near).positive.startswith("apple, ")
+    unknown = compose(understand("a zorblax"), [], doodle, nearest=near)
+    assert unknown.notes == (("unknown_subject", {"asked": "zorblax"}),)
+    assert unknown.positive.startswith("zorblax, ")
+
+
+def test_another_known_thing_is_painted_rather_than_nonsense(doodle: Target) -> None:
+    prompt = compose(understand("a zorblax with an apple"), [], doodle)
+    assert prompt.positive.startswith("apple, ")
+    assert ("only_one_subject", {"asked": "zorblax", "used": "apple"}) in prompt.notes
+
+
+def test_doodle_names_the_house_style_as_such(doodle: Target) -> None:
+    origins = {tag.slot: tag.origin for tag in compose(understand("苹果"), [], doodle).tags}
+    assert origins == {"subject": "translation", "style": "house", "setting": "house"}
+
+
+def test_a_missing_vocabulary_is_one_sentence() -> None:
+    with pytest.raises(VocabularyError, match=r"nowhere\.json cannot be read"):
+        read_vocabulary("/nowhere.json")
+
+
+def test_the_shipped_vocabulary_can_be_read() -> None:
+    path = Path(__file__).parents[1] / "data" / "doodle" / "vocabulary.json"
+    vocabulary = read_vocabulary(str(path))
+    assert vocabulary.find("subjects", "苹果") == "apple"
+    assert vocabulary.find("subjects", "apples") == "apple"

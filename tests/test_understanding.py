@@ -1,0 +1,251 @@
+"""What is understood of a single message: words, avoidance, format, kind, and what is left alone."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from promptlib.brief import Brief
+from promptlib.compose import compose
+from promptlib.records import Target
+from promptlib.understanding import understand
+
+SHARED = Path(__file__).parents[2] / "shared" / "eval"
+SDXL = Target("sdxl", "tags", width=1024, height=1024)
+
+
+def written(text: str, previous: Brief | None = None) -> str:
+    return compose(understand(text, previous), [], SDXL).positive
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("给我画一只在月亮上钓鱼的兔子", "rabbit fishing on moon"),
+        ("一只猫坐在红色的沙发上", "cat sitting on red sofa"),
+        ("穿白色婚纱的新娘拿着粉色玫瑰", "bride wearing white wedding dress holding pink rose"),
+        ("窗台上放着三盆多肉植物", "three pots of succulents on windowsill"),
+        ("厨房的桌子上摆着面包、牛奶和水果", "bread, milk and fruit on kitchen table"),
+        ("一个长着猫耳朵的少女", "girl with cat ears"),
+        ("公主正在和王子跳舞", "princess and prince dancing"),
+        ("红色的门,绿色的墙", "red door, green wall"),
+        ("天空是紫色的", "purple sky"),
+        ("眼睛又大又圆的猫头鹰", "owl with big round eyes"),
+        ("被藤蔓覆盖的工厂", "factory covered by vine"),
+        ("小女孩的帽子", "little girl's hat"),
+        ("一双红色的鞋子", "a pair of red shoes"),
+        ("两杯咖啡", "two cups of coffee"),
+        ("畫一隻貓", "cat"),
+        ("🐱", "cat"),
+    ],
+)
+def test_chinese_becomes_a_caption(text: str, prompt: str) -> None:
+    assert written(text) == prompt
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("could you paint me a hummingbird drinking from a red hibiscus?", "hummingbird drinking from a red hibiscus"),
+        ("Hi! I'd like a picture of two penguins on an iceberg, please", "two penguins on an iceberg"),
+        ("the sky is purple and the grass is blue", "purple sky and the blue grass"),
+        ("watercolor of a fox", "fox, watercolor"),
+        ("a girl wearing 汉服 in a garden", "girl wearing hanfu in a garden"),
+        ("draw a robot who is watering flowers", "robot watering flowers"),
+        ("a logo of a mountain with a sun behind it", "logo of a mountain with a sun behind it"),
+    ],
+)
+def test_english_keeps_the_persons_words(text: str, prompt: str) -> None:
+    assert written(text) == prompt
+
+
+@pytest.mark.parametrize(
+    ("text", "avoid"),
+    [
+        ("一间书房,不要电脑", ("computer",)),
+        ("一条没有人的街道", ("people",)),
+        ("花园,别画汽车和人", ("car", "people")),
+        ("a village without snowmen, no cars", ("snowmen", "cars")),
+        ("a beach, don't include any people or boats", ("people", "boats")),
+        ("a cloud-free sky over a lake", ("cloud",)),
+        ("a lake --no boats, people", ("boats", "people")),
+        ("a table with nobody around", ("people",)),
+    ],
+)
+def test_what_is_not_wanted_goes_to_avoid_and_not_into_the_picture(text: str, avoid: tuple[str, ...]) -> None:
+    brief = understand(text)
+    assert brief.avoid == avoid
+    assert not any(f" {word} " in f" {brief.query()} " for word in avoid)
+
+
+@pytest.mark.parametrize("text", ["一架无人机", "海边的别墅", "不锈钢水壶", "a nobleman", "a nonstop train"])
+def test_words_that_only_look_like_a_negation(text: str) -> None:
+    assert understand(text).avoid == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ("横版 3:2 的草原日出", "aspect", "3:2"),
+        ("手机壁纸,星空", "aspect", "9:16"),
+        ("a lake, square format", "aspect", "1:1"),
+        ("a lake --ar 21:9", "aspect", "21:9"),
+        ("a castle, portrait orientation", "aspect", "2:3"),
+        ("a lake, 1024x768", "width", 1024),
+        ("画三张猫", "count", 3),
+        ("three versions of a koala", "count", 3),
+        ("a koala, seed 5", "seed", 5),
+        ("画一只猫,种子 42", "seed", 42),
+    ],
+)
+def test_the_format_is_found(text: str, field: str, value: object) -> None:
+    assert getattr(understand(text), field) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["墙上挂着三幅画", "三张桌子", "a clock that says 12:30 pm", "portrait of a woman", "a landscape with a barn"],
+)
+def test_what_only_looks_like_a_format(text: str) -> None:
+    brief = understand(text)
+    assert (brief.aspect, brief.count) == ("", None)
+
+
+def test_quoted_text_is_kept_to_the_letter() -> None:
+    assert '"Summer Sale"' in written("海报上写着“Summer Sale”,热带水果背景")
+    assert '"营业中"' in written("招牌上写着「营业中」的小店")
+    assert '"Jazz Night, 8 PM"' in written('a poster that says "Jazz Night, 8 PM"')
+
+
+def test_reasons_are_not_painted_but_their_occasion_is() -> None:
+    prompt = written("我女儿下周过生日,想要一张贺卡,上面有一只拿着气球的小象")
+    assert "elephant" in prompt and "birthday" in prompt and "daughter" not in prompt
+    prompt = written("my son loves dinosaurs and turns six tomorrow, draw a t-rex with a cake")
+    assert "son" not in prompt.split() and "cake" in prompt
+
+
+def test_a_wish_for_more_becomes_tags_in_a_first_message_too() -> None:
+    assert written("你这个颜色不够红,给我鲜艳点颜色的苹果") == "apple, deep red, bright, vivid colors"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "intent"),
+    [
+        ("你好", "chat", "greeting"),
+        ("晚安", "chat", "goodbye"),
+        ("好的谢谢", "chat", "thanks"),
+        ("太好看了,谢谢你!", "chat", "thanks"),
+        ("thanks a lot!", "chat", "thanks"),
+        ("beautiful!", "chat", "praise"),
+        ("what models do you have?", "question", "about_models"),
+        ("你能做什么", "question", "about_bot"),
+        ("怎么用", "question", "help"),
+        ("???", "chat", "unclear"),
+        ("", "chat", "unclear"),
+        ("16:9", "chat", "nothing_to_change"),
+    ],
+)
+def test_talk_is_not_painted(text: str, kind: str, intent: str) -> None:
+    brief = understand(text)
+    assert (brief.kind, brief.intent) == (kind, intent)
+
+
+def test_a_greeting_before_a_request_is_only_a_greeting() -> None:
+    assert written("你好,帮我画一只猫,谢谢") == "cat"
+
+
+@pytest.mark.parametrize("text", ["nude child", "画一个裸体的小女孩"])
+def test_what_is_never_painted(text: str) -> None:
+    assert (understand(text).kind, understand(text).intent) == ("refused", "minors")
+
+
+@pytest.mark.parametrize(
+    "text", ["a child eating cake", "naked mole rat", "a nude statue in a museum", "小女孩穿着裙子"]
+)
+def test_harmless_requests_are_not_refused(text: str) -> None:
+    assert understand(text).kind == "image"
+
+
+TAGS = "masterpiece, best quality, 1boy, sword, (blue cape:1.3), <lora:flat:0.6>, castle"
+
+
+def test_tags_are_left_as_they_are() -> None:
+    assert written(TAGS) == TAGS
+    assert written("a cat, somehow --raw") == "a cat, somehow"
+
+
+def test_pasted_infotext_is_understood() -> None:
+    brief = understand(
+        "a red fox, snow\nNegative prompt: blurry, text\n"
+        "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 99, Size: 512x768, Model: tiny"
+    )
+    assert (brief.raw, brief.avoid) == ("a red fox, snow", ("blurry, text",))
+    assert (brief.seed, brief.width, brief.height) == (99, 512, 768)
+    assert brief.settings["steps"] == "20" and brief.settings["cfg scale"] == "7"
+
+
+def test_flags_that_are_not_served_are_named() -> None:
+    brief = understand("a castle --chaos 20 --ar 3:2 --tile")
+    assert brief.notes == (("flag_ignored", {"flag": "--chaos"}), ("flag_ignored", {"flag": "--tile"}))
+    assert (brief.aspect, brief.query()) == ("3:2", "castle")
+
+
+def test_a_word_nobody_knows_survives() -> None:
+    assert "zorblax" in written("a zorblax on a hill")
+    assert "饕餮" in understand("青铜饕餮纹").phrases[0].source
+
+
+def test_very_long_messages_are_read_in_time() -> None:
+    assert understand("一只猫在月亮上," * 1000).kind == "image"
+    assert understand("make it more " * 2000, understand("a cat")).kind in ("image", "refine")
+
+
+def scorer() -> ModuleType:
+    if not SHARED.is_dir():
+        pytest.skip("the scorer lies beside the checkout in shared/eval, which is not here")
+    spec = importlib.util.spec_from_file_location("score_rewrites", SHARED / "score_rewrites.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def answers(judge: ModuleType, cases: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What `easel rewrite --jsonl` would say to each case."""
+    outputs: dict[str, dict[str, Any]] = {}
+    conversations: dict[str, Brief] = {}
+    for identity, session, case in judge.flatten(cases):
+        brief = understand(case["text"], conversations.get(session))
+        kind = {"refine": "image", "question": "chat"}.get(brief.kind, brief.kind)
+        outputs[identity] = {"kind": kind}
+        if kind == "image":
+            conversations[session] = brief
+            prompt = compose(brief, [], SDXL)
+            params = {"width": prompt.width, "height": prompt.height, "count": prompt.count, "seed": prompt.seed}
+            outputs[identity] |= {"prompt": prompt.positive, "negative": prompt.negative, "params": params}
+    return outputs
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        Path(__file__).parent / "data" / "requests.jsonl",
+        Path(__file__).parent / "data" / "dialogs.jsonl",
+        SHARED / "dev_requests.jsonl",
+        SHARED / "dev_dialogs.jsonl",
+    ],
+    ids=["own requests", "own dialogs", "development requests", "development dialogs"],
+)
+def test_scores_hold(path: Path) -> None:
+    judge = scorer()
+    cases = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    scores = judge.score(cases, answers(judge, cases), 0)
+    floors = {"keep": 0.93, "drop": 0.98, "negative": 0.95, "params": 0.98, "kind": 0.98, "clean": 0.9}
+    low = {name: scores[name] for name, floor in floors.items() if scores[name] is not None and scores[name] < floor}
+    assert not low
+    assert (scores["added"] or 0) <= 0.05
