@@ -44,7 +44,7 @@ class Status:
     message: str
     language: str
     pace: Pace = field(default_factory=Pace)
-    busy: Pace = field(default_factory=lambda: Pace(BUSY_SECONDS))
+    busy: Pace = field(default_factory=lambda: Pace(BUSY_SECONDS, at_once=True))
 
 
 class Desk:

@@ -12,14 +12,17 @@ class Pace:
 
     Args:
         interval: seconds between two edits. Telegram bears about one message a second in a chat.
+        at_once: whether the first may come now, because nothing was said just before.
         clock: tells monotonic seconds.
     """
 
-    def __init__(self, interval: float = 1.5, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, interval: float = 1.5, clock: Callable[[], float] = time.monotonic, *, at_once: bool = False
+    ) -> None:
         self._interval = interval
         self._clock = clock
         self._next = 1
-        self._told = clock()
+        self._told = -interval if at_once else clock()
 
     def due(self, step: int) -> bool:
         """Whether to tell this step now; what is told counts as told."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import signal
 import sqlite3
@@ -15,6 +16,7 @@ import urllib.parse
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -41,6 +43,7 @@ from telegram.ext import (
     MessageHandler,
     filters,
 )
+from telegram.request import HTTPXRequest
 
 from bot import buttons, presses, replies
 from bot.assistant import Assistant
@@ -55,6 +58,9 @@ from bot.pace import waits
 from bot.settings import Settings
 from bot.texts import say
 from bot.wire import File, Moved, Refused, Unsent, WireError, insist
+
+# The library's own spans of time as timedelta: what later versions do always, and this one warns about otherwise.
+os.environ.setdefault("PTB_TIMEDELTA", "true")
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +87,29 @@ class Inbox(asyncio.Queue[object]):
     async def put(self, item: object) -> None:
         if not isinstance(item, Update) or await self._admit(item):
             await super().put(item)
+
+
+class Polling(HTTPXRequest):
+    """Fetches updates. One that the library cannot read becomes an empty one, or its whole batch would never pass."""
+
+    def __init__(self) -> None:
+        super().__init__(connection_pool_size=1, connect_timeout=10, read_timeout=30, pool_timeout=30)
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        answer = HTTPXRequest.parse_json_payload(payload)
+        if isinstance(answer.get("result"), list):
+            answer["result"] = [_readable(update) for update in answer["result"]]
+        return answer
+
+
+def _readable(update: dict[str, Any]) -> dict[str, Any]:
+    try:
+        Update.de_json(update, None)
+    except Exception:
+        log.exception("Update %s cannot be read and is left out", update["update_id"])
+        return {"update_id": update["update_id"]}
+    return update
 
 
 class TelegramWire:
@@ -163,7 +192,7 @@ class TelegramBot:
 
     def _application(self) -> App:
         builder: Builder = Application.builder().token(self.settings.telegram_token)
-        builder = builder.update_queue(Inbox(self._admit))
+        builder = builder.update_queue(Inbox(self._admit)).get_updates_request(Polling())
         builder = builder.concurrent_updates(AT_ONCE).rate_limiter(AIORateLimiter(max_retries=5))
         builder = (
             builder.connect_timeout(10).read_timeout(30).write_timeout(30).media_write_timeout(120).pool_timeout(30)
@@ -196,8 +225,6 @@ class TelegramBot:
         self._loop = asyncio.get_running_loop()
         if not await self._connect():
             return
-        updater = self.app.updater
-        assert updater is not None
         try:
             await self.app.start()
             await self.desk.resume()
@@ -205,11 +232,17 @@ class TelegramBot:
             await self._listen()
             self.app.create_task(self._introduce())
             await self.desk.closing.wait()
-            await updater.stop()
-            await asyncio.to_thread(self.assistant.stop)
-            await self.app.stop()
         finally:
-            await self.app.shutdown()
+            await self._close()
+
+    async def _close(self) -> None:
+        """First no more comes in, then the picture being painted is finished, then what is said is said."""
+        assert self.app.updater is not None
+        if self.app.updater.running:
+            await self.app.updater.stop()
+        await asyncio.to_thread(self.assistant.stop)
+        await self.app.stop()
+        await self.app.shutdown()
 
     def stop(self) -> None:
         """End in good order: the picture being painted is finished and sent."""
@@ -222,11 +255,13 @@ class TelegramBot:
                 await self.app.initialize()
                 return True
             except InvalidToken as error:
+                await self.app.bot.request.shutdown()
                 raise SettingsError("Telegram refuses the bot's token; check EASEL_TELEGRAM_TOKEN.") from error
             except NetworkError as error:
                 log.warning("Telegram cannot be reached (%s); trying again in %s s", error, wait)
             if await self.desk.pause(wait):
                 break
+        await self.app.bot.request.shutdown()
         return False
 
     async def _listen(self) -> None:
@@ -262,7 +297,9 @@ class TelegramBot:
         Raises:
             NetworkError: it could not be stored, so Telegram shall send it again.
         """
-        user, chat = _who(update)
+        (user, chat), place = _who(update), update.effective_chat
+        # A private chat has its person's id: as a place it would let in whoever claims to be in it.
+        chat = chat if place and place.type != ChatType.PRIVATE else ""
         try:
             if update.update_id in self._seen or not await asyncio.to_thread(self._gate.admits, user, chat):
                 return False
@@ -359,7 +396,7 @@ def _told_plainly() -> Iterator[None]:
         raise Moved(f"{FRONT}:{error.new_chat_id}") from error
     except RetryAfter as error:
         after = error.retry_after
-        raise Unsent(str(error), after if isinstance(after, int) else after.total_seconds()) from error
+        raise Unsent(str(error), after.total_seconds() if isinstance(after, timedelta) else after) from error
     except (BadRequest, Forbidden) as error:
         raise Refused(str(error)) from error
     except TelegramError as error:
