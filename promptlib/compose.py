@@ -58,7 +58,9 @@ def compose(
     draft = speaker.draft(brief, target, nearest)
     borrowed = borrow(brief, hits, AMOUNTS[amount], seed) if speaker.enriched else []
     authors = [Tag(text, "quality", "authors") for text in target.quality if speaker.quality_at != "nowhere"]
-    kept, cut = fit(speaker, draft.tags, [tag for tag, _ in borrowed], authors, target)
+    learned = speaker.learn(draft.tags, hits, target)
+    lenders = [*borrowed, *[(tag, hit) for tag, hit in learned if hit]]
+    kept, cut = fit(speaker, [tag for tag, _ in learned], [tag for tag, _ in borrowed], authors, target)
     dropped = (*draft.dropped, *[(tag, "budget") for tag in cut])
     if cut:
         notes.append(("dropped", {"tags": ", ".join(tag.text for tag in cut), "budget": str(target.tokens)}))
@@ -68,7 +70,7 @@ def compose(
         prompt,
         negative=", ".join(dict.fromkeys((*brief.avoid, *(target.negative_default if target.negative else ())))),
         tags=tuple(kept),
-        sources=tuple({hit.prompt.id: hit for tag, hit in borrowed if tag in kept}.values()),
+        sources=tuple({hit.prompt.id: hit for tag, hit in lenders if tag in kept}.values()),
         dropped=dropped,
         notes=(*notes, *draft.notes),
     )

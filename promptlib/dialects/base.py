@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from promptlib.brief import ATTRIBUTE_KINDS, Brief, Phrase
-from promptlib.records import Prompt, Tag, Target
+from promptlib.records import Hit, Prompt, Tag, Target
 from promptlib.understanding.editing import groups
 
 #: Finds the word of a list that is nearest in meaning, and how near it is (a cosine), or None for nothing near.
@@ -61,6 +61,10 @@ class Dialect(ABC):
 
     def words(self, group: Sequence[Phrase]) -> str:
         return " ".join(text for phrase in group if (text := phrase.text))
+
+    def learn(self, tags: Sequence[Tag], hits: Sequence[Hit], target: Target) -> list[tuple[Tag, Hit | None]]:
+        """The tags, with easel's own defaults replaced by what hits show to be better; each with the hit it is from."""
+        return [(tag, None) for tag in tags]
 
     def finish(self, text: str, prompt: Prompt) -> str:
         """A last touch on the whole positive prompt."""

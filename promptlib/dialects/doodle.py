@@ -15,11 +15,15 @@ from promptlib import lexicon as lexicons
 from promptlib.brief import FORMAT_DOMAINS, Brief, Phrase, Word
 from promptlib.dialects.base import Dialect, Draft, Nearest
 from promptlib.errors import PromptlibError
-from promptlib.records import Tag, Target
+from promptlib.records import Hit, Tag, Target
 
 DEFAULT_STYLE, DEFAULT_BACKGROUND = "3d render", "white"
 #: Below this cosine the nearest word is too far away to stand for what was asked.
 _NEAR = 0.3
+
+
+#: A prompt of the library must score this much to replace a default: one person's 5, or a good seed.
+_GOOD = 3.5
 
 
 class VocabularyError(PromptlibError):
@@ -78,6 +82,24 @@ class Doodle(Dialect):
     def render(self, tags: Sequence[Tag]) -> str:
         return ", ".join(tag.text for tag in tags)
 
+    def learn(self, tags: Sequence[Tag], hits: Sequence[Hit], target: Target) -> list[tuple[Tag, Hit | None]]:
+        """Style and background that the person left open, as in the best prompt for the same subject."""
+        colors = read_vocabulary(target.vocabulary).lists["colors"]
+        subject = next((tag.text for tag in tags if tag.slot == "subject"), "")
+        good = (hit for hit in hits if hit.prompt.dialect == self.id and hit.prompt.score >= _GOOD)
+        hit = next(
+            (hit for hit in good if _uncolored(_part(hit, "subject"), colors) == _uncolored(subject, colors)), None
+        )
+        learned: list[tuple[Tag, Hit | None]] = []
+        for tag in tags:
+            theirs = _part(hit, tag.slot) if hit and tag.origin == "house" else ""
+            clashes = subject.startswith(theirs.removesuffix(" background") + " ")
+            if hit and theirs and not clashes:
+                learned.append((Tag(theirs, tag.slot, f"library:{hit.prompt.id}"), hit))
+            else:
+                learned.append((tag, None))
+        return learned
+
     def _subject(
         self, brief: Brief, vocabulary: Vocabulary, nearest: Nearest | None, draft: Draft, used: set[int]
     ) -> Tag | None:
@@ -117,6 +139,15 @@ class Doodle(Dialect):
                         used.add(index)
                         return Tag(f"{name} background", "setting", "words", phrase.source)
         return Tag(f"{DEFAULT_BACKGROUND} background", "setting", "house")
+
+
+def _part(hit: Hit, slot: str) -> str:
+    return next((tag.text for tag in hit.prompt.tags if tag.slot == slot), "")
+
+
+def _uncolored(subject: str, colors: Sequence[str]) -> str:
+    color = next((color for color in colors if subject.startswith(color + " ")), "")
+    return subject.removeprefix(color + " ") if color else subject
 
 
 def _things(brief: Brief) -> Iterable[tuple[int, Word]]:
