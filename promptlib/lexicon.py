@@ -21,6 +21,9 @@ DEFAULT_SLOTS = {"noun": "subject", "color": "attribute", "adjective": "attribut
 
 #: Kinds of words that also are things when the sentence does not need them (门, 面, 头).
 _GRAMMAR_KINDS = frozenset({"measure", "place", "particle", "copula", "preposition", "object_marker", "suffix"})
+#: English words of these kinds have no plural: bees are not what "be" is.
+_NO_PLURALS = frozenset({"skipped", "relation", "article", "and", "adverb", "negation", "number", "nobody", "nothing"})
+
 #: Longer texts are no talk, no framing and no single change; their patterns need not be tried.
 _LONGEST_MATCH = 300
 
@@ -65,9 +68,10 @@ class Lexicon:
     def find_english(self, text: str) -> Entry | None:
         """The entry of an English word, whether it is written in the singular or the plural."""
         lowered = text.lower()
-        return self.english.get(lowered) or next(
-            (self.english[form] for form in self.singulars(lowered) if form in self.english), None
-        )
+        if lowered in self.english:
+            return self.english[lowered]
+        singulars = (self.english[form] for form in self.singulars(lowered) if form in self.english)
+        return next((entry for entry in singulars if entry.kind not in _NO_PLURALS), None)
 
     def plural(self, noun: str) -> str:
         """The plural of an English noun or noun compound."""

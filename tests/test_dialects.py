@@ -52,7 +52,7 @@ def test_the_registry_names_its_dialects() -> None:
         ("sentence", "A watercolor of a rabbit fishing on the moon."),
         ("booru", "rabbit, fishing, on moon, watercolor"),
         ("chinese", "在月亮上钓鱼的一只兔子,水彩"),
-        ("midjourney", "rabbit fishing on moon, watercolor --ar 16:9 --no stars --seed 7"),
+        ("midjourney", "rabbit fishing on moon, watercolor --ar 16:9 --no star --seed 7"),
     ],
 )
 def test_one_request_in_every_dialect(name: str, prompt: str) -> None:

@@ -249,3 +249,17 @@ def test_scores_hold(path: Path) -> None:
     low = {name: scores[name] for name, floor in floors.items() if scores[name] is not None and scores[name] < floor}
     assert not low
     assert (scores["added"] or 0) <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("a tornado made of bees", "tornado made of bees"),
+        ("a poster depicting a cat", "poster of a cat"),
+        ("a store front", "store front"),
+        ("戴无框眼镜的男人", "man wearing rimless glasses"),
+        ("女孩在画画", "girl painting"),
+    ],
+)
+def test_words_that_look_like_grammar_stay(text: str, prompt: str) -> None:
+    assert written(text) == prompt

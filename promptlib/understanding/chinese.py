@@ -380,9 +380,11 @@ class _Reader(Cursor):
         following = self._kind(1)
         if self._kind() == "de" and following not in MODIFIER_SLOTS and following != "end":
             self.at += 1
-            if self.subject is not None and self.subject == len(self.phrases) - 1 and not self.relative:
+            made = phrase.text in ("making", "made of")
+            own_subject = self.subject is not None and self.subject == len(self.phrases) - 1
+            if (own_subject or (made and self.phrases)) and not self.relative:
                 owner = self.phrases.pop()  # 樱花 飘落 的 街道: the clause has a subject of its own
-                if phrase.text in ("making", "made of"):
+                if made:
                     phrase = replace(phrase, words=(replace(phrase.words[0], text="made of"), *owner.words))
                 else:
                     phrase = replace(phrase, words=(Word("with", "relation"), *owner.words, *phrase.words))

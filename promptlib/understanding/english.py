@@ -21,6 +21,8 @@ _AFTER_NEGATION = {
     *"any a an the include have want add draw show use put like of some be with having please in to see".split()  # noqa: SIM905
 }
 _NOBODY = {"nobody": "people", "nothing": "objects"}
+#: Relations that lead to something; alone at the end of a clause they say nothing.
+_LEADING = {"with", "of", "for", "in", "to", "by", "as", "from", "at", "on", "into", "like"}
 #: Starting a new thought after "and": no cars and *a* blue sky.
 _ANEW = {"a", "an", "the", "his", "her", "its", "their", "some", "with", "in", "on", "at", "make"}
 
@@ -179,6 +181,8 @@ def _predicates(row: list[Word]) -> list[Word]:
         following = row[at + 1].text if at + 1 < len(row) else ""
         if word.kind != "skipped" or (word.text == "made" and following == "of"):
             result.append(word if word.kind != "skipped" else Word("made", "verb"))
+        elif result and word.text.lower() in ("depicting", "depicts", "showing", "shows"):
+            result.append(Word("of", "relation"))
         elif result and result[-1].kind == "relation" and word.text in ("it", "them", "him", "her", "me", "us"):
             result.append(Word(word.text, "pronoun"))
         at += 1
@@ -217,7 +221,7 @@ def _phrases(row: list[Word]) -> Iterable[Phrase]:
         if word.kind == "and" and not current and not yielded:
             continue
         current.append(word)
-    while current and current[-1].kind in ("relation", "and", "article"):
+    while current and (current[-1].kind in ("and", "article") or current[-1].text.lower() in _LEADING):
         current.pop()
     if current:
         yield _phrase(current, yielded)
