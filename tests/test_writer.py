@@ -135,7 +135,7 @@ def test_no_text_breaks_anything(assistant: Assistant, text: str, model: str) ->
 
 
 @hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 @given(text=st.text(st.characters(), min_size=1, max_size=60), raw=st.booleans())
 def test_any_text_is_written_or_refused_in_a_sentence(assistant: Assistant, text: str, raw: bool) -> None:
