@@ -147,6 +147,8 @@ def _loses_words(lexicon: Lexicon, form: str, entry: Entry) -> bool:
     """Whether a long form would swallow words that the grammar reads by themselves (撑着油纸伞, 海边的, 没有人的)."""
     if entry.kind not in ("verb", "adjective") or len(form) < 3:
         return False
+    if entry.kind == "verb" and "在" in form[1:-1]:
+        return True
     parts = form.split("着", 1) if entry.kind == "verb" else [form.removesuffix("的"), ""]
     thing = lexicon.chinese.get(parts[-1] or parts[0]) if "着" in form or form.endswith("的") else None
     denies = any(
