@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -19,10 +21,12 @@ from weakref import WeakValueDictionary
 from bot import buttons, replies
 from bot.assistant import Assistant
 from bot.errors import EaselError
+from bot.gate import Gate
 from bot.messages import Answer, Delivery, Incoming
 from bot.pace import Pace
+from bot.settings import Settings
 from bot.texts import say
-from bot.wire import File, Moved, Refused, Wire, insist, once
+from bot.wire import File, Moved, Refused, Unsent, Wire, insist, once
 from pipeline.errors import PipelineError
 from pipeline.jobs import Job, Picture
 from promptlib.errors import PromptlibError
@@ -52,28 +56,58 @@ class Desk:
 
     Args:
         front: what names of this wire's chats begin with.
+        settings: of the assistant.
+        make: makes the assistant.
+        wire: the way to the chats.
         spawn: starts a task that nobody waits for.
     """
 
     def __init__(
-        self, front: str, assistant: Assistant, wire: Wire, spawn: Callable[[Coroutine[Any, Any, Any]], object]
+        self,
+        front: str,
+        settings: Settings,
+        make: Callable[..., Assistant],
+        wire: Wire,
+        spawn: Callable[[Coroutine[Any, Any, Any]], object],
     ) -> None:
         self.front = front
-        self.assistant = assistant
         self.wire = wire
         self.spawn = spawn
         self.closing = asyncio.Event()
+        self.assistant = make(
+            settings, on_progress=self._from_worker(self.progress), on_ended=self._from_worker(self.ended)
+        )
+        self._gate = Gate(self.assistant.may_use)
+        # What came in since the start: networks repeat themselves.
+        self._seen: deque[str] = deque(maxlen=4096)
+        self._loop: asyncio.AbstractEventLoop | None = None
         # Answering takes seconds while the embedder is loaded; nothing else must wait for that.
         self._answering = ThreadPoolExecutor(2, "easel-answer")
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._statuses: dict[int, Status | None] = {}
 
-    async def resume(self) -> None:
-        """Answer and deliver what a crash left behind."""
+    def _from_worker(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """The callback, called from the worker's thread and run in the loop."""
+
+        def passed_on(*told: Any) -> None:
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(callback, *told)
+
+        return passed_on
+
+    async def open(self) -> None:
+        """Answer and deliver what a crash left behind, and begin to paint."""
+        self._loop = asyncio.get_running_loop()
         for incoming in await asyncio.to_thread(self.assistant.waiting):
             if incoming.chat.startswith(f"{self.front}:"):
                 self.spawn(self.converse(incoming))
         await self.catch_up()
+        await asyncio.to_thread(self.assistant.start)
+
+    async def close(self) -> None:
+        """Finish the picture being painted. What is being sent is sent; whoever spawns waits for that."""
+        self.closing.set()
+        await asyncio.to_thread(self.assistant.stop)
 
     async def catch_up(self) -> None:
         """Deliver whatever is owed."""
@@ -98,6 +132,34 @@ class Desk:
     def key_of_press(self, name: str) -> str:
         """The key of a message that is no text but a pressed button."""
         return f"{self.front}:press:{name}"
+
+    # --- letting in -------------------------------------------------------------------------------------------
+
+    async def admit(self, name: str, user: str, place: str, read: Callable[[], Incoming | None]) -> bool:
+        """Whether to handle what came in: its sender may come in, and it is new. A request in it is stored first.
+
+        Args:
+            name: of what came in, given by the network.
+            place: the group it came from; empty for a private chat, whose name is its person's and would let in
+                whoever claims to be in it.
+            read: finds the request in it.
+
+        Raises:
+            Unsent: it could not be stored, so the network shall send it again.
+        """
+        try:
+            if name in self._seen or not await asyncio.to_thread(self._gate.admits, user, place):
+                return False
+            incoming = read()
+            if incoming and not await asyncio.to_thread(self.assistant.accept, incoming):
+                return False
+        except sqlite3.OperationalError as error:
+            raise Unsent(f"A message could not be stored: {error}") from error
+        except Exception:
+            log.exception("%s could not be let in", name)
+            return False
+        self._seen.append(name)
+        return True
 
     # --- answers ----------------------------------------------------------------------------------------------
 

@@ -14,6 +14,14 @@ from typing import Any
 HIDDEN = "***"
 
 
+def set_up_logs(level: str, *secrets: str) -> None:
+    """Log from a level on, and never these secrets."""
+    SecretsHidden(*secrets).install()
+    logging.getLogger().setLevel(level.upper())
+    # httpx logs every URL, and in those of a bot stands its token.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
 class SecretsHidden:
     """A factory of log records in which secrets are replaced; `install` it once, before anything is logged.
 

@@ -11,9 +11,7 @@ import logging
 import os
 import secrets
 import signal
-import sqlite3
 import urllib.parse
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -41,6 +39,7 @@ from telegram.ext import (
     CommandHandler,
     ExtBot,
     MessageHandler,
+    Updater,
     filters,
 )
 from telegram.request import HTTPXRequest
@@ -51,10 +50,8 @@ from bot.buttons import Rows
 from bot.commands import COMMANDS, MENU, Said, Typed
 from bot.desk import Desk
 from bot.errors import SettingsError
-from bot.gate import Gate
-from bot.logs import SecretsHidden
+from bot.logs import set_up_logs
 from bot.messages import Incoming
-from bot.pace import waits
 from bot.settings import Settings
 from bot.texts import say
 from bot.wire import File, Moved, Refused, Unsent, WireError, insist
@@ -178,25 +175,16 @@ class TelegramBot:
 
     def __init__(self, settings: Settings, make: Callable[..., Assistant] = Assistant) -> None:
         self.settings = settings
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self.assistant = make(
-            settings,
-            on_progress=self._from_worker(lambda *told: self.desk.progress(*told)),
-            on_ended=self._from_worker(lambda job: self.desk.ended(job)),
-        )
-        self._gate = Gate(self.assistant.may_use)
-        self._seen: deque[int] = deque(maxlen=4096)
         self.app = self._application()
         self.wire = TelegramWire(self.app.bot)
-        self.desk = Desk(FRONT, self.assistant, self.wire, self.app.create_task)
+        self.desk = Desk(FRONT, settings, make, self.wire, self.app.create_task)
 
     def _application(self) -> App:
         builder: Builder = Application.builder().token(self.settings.telegram_token)
         builder = builder.update_queue(Inbox(self._admit)).get_updates_request(Polling())
         builder = builder.concurrent_updates(AT_ONCE).rate_limiter(AIORateLimiter(max_retries=5))
-        builder = (
-            builder.connect_timeout(10).read_timeout(30).write_timeout(30).media_write_timeout(120).pool_timeout(30)
-        )
+        builder = builder.connect_timeout(10).read_timeout(30).write_timeout(30).media_write_timeout(120)
+        builder = builder.pool_timeout(30)
         if server := self.settings.telegram_api.rstrip("/"):
             builder = builder.base_url(f"{server}/bot").base_file_url(f"{server}/file/bot")
         app: App = builder.build()
@@ -209,66 +197,46 @@ class TelegramBot:
         app.add_error_handler(self._failed)
         return app
 
-    def _from_worker(self, callback: Callable[..., None]) -> Callable[..., None]:
-        """The callback, called from the worker's thread and run in the loop."""
-
-        def passed_on(*told: Any) -> None:
-            assert self._loop is not None
-            self._loop.call_soon_threadsafe(callback, *told)
-
-        return passed_on
-
-    # --- running ----------------------------------------------------------------------------------------------
-
     async def run(self) -> None:
         """Serve until `stop` is called."""
-        self._loop = asyncio.get_running_loop()
-        if not await self._connect():
+        updater = self.app.updater
+        assert updater is not None
+        if await insist(self._connect, self.desk.pause) is None:
+            await self.app.bot.request.shutdown()
             return
+        await self.app.start()
         try:
-            await self.app.start()
-            await self.desk.resume()
-            await asyncio.to_thread(self.assistant.start)
-            await self._listen()
+            await self.desk.open()
+            await self._listen(updater)
             self.app.create_task(self._introduce())
             await self.desk.closing.wait()
         finally:
-            await self._close()
-
-    async def _close(self) -> None:
-        """First no more comes in, then the picture being painted is finished, then what is said is said."""
-        assert self.app.updater is not None
-        if self.app.updater.running:
-            await self.app.updater.stop()
-        await asyncio.to_thread(self.assistant.stop)
-        await self.app.stop()
-        await self.app.shutdown()
+            # No more comes in, then the picture being painted is finished, then what is said is said.
+            if updater.running:
+                await updater.stop()
+            await self.desk.close()
+            await self.app.stop()
+            await self.app.shutdown()
 
     def stop(self) -> None:
         """End in good order: the picture being painted is finished and sent."""
         self.desk.closing.set()
 
     async def _connect(self) -> bool:
-        """Reach Telegram, however long that takes; False when told to stop meanwhile."""
-        for wait in waits():
-            try:
+        try:
+            with _told_plainly():
                 await self.app.initialize()
-                return True
-            except InvalidToken as error:
-                await self.app.bot.request.shutdown()
-                raise SettingsError("Telegram refuses the bot's token; check EASEL_TELEGRAM_TOKEN.") from error
-            except NetworkError as error:
-                log.warning("Telegram cannot be reached (%s); trying again in %s s", error, wait)
-            if await self.desk.pause(wait):
-                break
-        await self.app.bot.request.shutdown()
-        return False
+        except InvalidToken as error:
+            await self.app.bot.request.shutdown()
+            raise SettingsError("Telegram refuses the bot's token; check EASEL_TELEGRAM_TOKEN.") from error
+        return True
 
-    async def _listen(self) -> None:
-        updater, settings = self.app.updater, self.settings
-        assert updater is not None
+    async def _listen(self, updater: Updater) -> None:
+        settings = self.settings
         if not settings.webhook_url:
-            await updater.start_polling(allowed_updates=WANTED, bootstrap_retries=-1, error_callback=_poll_failed)
+            await updater.start_polling(
+                allowed_updates=WANTED, bootstrap_retries=-1, error_callback=partial(log.warning, "No updates: %s")
+            )
             return
         await updater.start_webhook(
             listen="0.0.0.0",
@@ -289,30 +257,18 @@ class TelegramBot:
             except TelegramError as error:
                 log.warning("The menu of commands could not be set: %s", error)
 
-    # --- letting in -------------------------------------------------------------------------------------------
-
     async def _admit(self, update: Update) -> bool:
-        """Whether to handle an update: it may come in, and it is new. What must not be lost is stored first.
+        """Whether to handle an update; see `Desk.admit`.
 
         Raises:
             NetworkError: it could not be stored, so Telegram shall send it again.
         """
         (user, chat), place = _who(update), update.effective_chat
-        # A private chat has its person's id: as a place it would let in whoever claims to be in it.
-        chat = chat if place and place.type != ChatType.PRIVATE else ""
+        group = chat if place and place.type != ChatType.PRIVATE else ""
         try:
-            if update.update_id in self._seen or not await asyncio.to_thread(self._gate.admits, user, chat):
-                return False
-            incoming = self._incoming(update)
-            if incoming and not await asyncio.to_thread(self.assistant.accept, incoming):
-                return False
-        except sqlite3.OperationalError as error:
-            raise NetworkError("A message could not be stored") from error
-        except Exception:
-            log.exception("Update %s could not be let in", update.update_id)
-            return False
-        self._seen.append(update.update_id)
-        return True
+            return await self.desk.admit(str(update.update_id), user, group, partial(self._incoming, update))
+        except Unsent as error:
+            raise NetworkError(str(error)) from error
 
     def _incoming(self, update: Update) -> Incoming | None:
         """The request in an update: a text meant for easel, or a press for another picture."""
@@ -338,8 +294,6 @@ class TelegramBot:
                 return text.replace(mention, " ").strip()
         return text if replied and replied.from_user and replied.from_user.id == me.id else None
 
-    # --- handlers ---------------------------------------------------------------------------------------------
-
     async def _text(self, update: Update, context: Any) -> None:
         if incoming := self._incoming(update):
             await self.desk.converse(incoming)
@@ -352,7 +306,7 @@ class TelegramBot:
     async def _command(self, name: str, update: Update, context: Any) -> None:
         typed = Typed(*_who(update), _language(update), tuple(context.args or ()))
         async with self.desk.turn(typed.chat):
-            await self._say(update, await asyncio.to_thread(COMMANDS[name], self.assistant, typed))
+            await self._say(update, await asyncio.to_thread(COMMANDS[name], self.desk.assistant, typed))
         if name == "cancel":
             await self.desk.catch_up()
 
@@ -397,6 +351,8 @@ def _told_plainly() -> Iterator[None]:
     except RetryAfter as error:
         after = error.retry_after
         raise Unsent(str(error), after.total_seconds() if isinstance(after, timedelta) else after) from error
+    except InvalidToken:
+        raise
     except (BadRequest, Forbidden) as error:
         raise Refused(str(error)) from error
     except TelegramError as error:
@@ -431,21 +387,14 @@ def _keyboard(rows: Rows) -> InlineKeyboardMarkup | None:
     )
 
 
-def _poll_failed(error: TelegramError) -> None:
-    log.warning("Updates could not be fetched: %s", error)
+async def serve(settings: Settings, make: Callable[..., Assistant]) -> None:
+    bot = TelegramBot(settings, make)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, bot.stop)
+    await bot.run()
 
 
 def main(settings: Settings, make: Callable[..., Assistant] = Assistant) -> None:
     """Run the bot until SIGTERM or SIGINT."""
-    SecretsHidden(settings.telegram_token, settings.webhook_secret).install()
-    logging.getLogger().setLevel(settings.log_level.upper())
-    # httpx logs every URL, and those hold the token.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-
-    async def serve() -> None:
-        bot = TelegramBot(settings, make)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, bot.stop)
-        await bot.run()
-
-    asyncio.run(serve())
+    set_up_logs(settings.log_level, settings.telegram_token, settings.webhook_secret)
+    asyncio.run(serve(settings, make))

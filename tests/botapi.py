@@ -178,7 +178,7 @@ class BotApi:
     # --- looking ----------------------------------------------------------------------------------------------
 
     def wait_for(self, predicate: Callable[[], T], timeout: float = 30.0) -> T:
-        """Wait until something is true of the server; returns it."""
+        """Wait until something is true, of the server or of what the test can see besides; returns it."""
         deadline = time.monotonic() + timeout
         with self._changed:
             while not (value := predicate()):
@@ -186,7 +186,7 @@ class BotApi:
                 if left <= 0:
                     recent = "\n".join(f"{c.method} {c.values} -> {c.code} {c.description}" for c in self.calls[-12:])
                     raise AssertionError(f"Nothing came within {timeout} s. The last calls:\n{recent}")
-                self._changed.wait(min(left, 1.0))
+                self._changed.wait(min(left, 0.05))
             return value
 
     def messages(self, chat: int, kind: str = "") -> list[Values]:

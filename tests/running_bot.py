@@ -72,7 +72,7 @@ class RunningBot:
 
     @property
     def assistant(self) -> Assistant:
-        return self.bot.assistant
+        return self.bot.desk.assistant
 
     def stop(self) -> None:
         """Ask it to end, wait until it has; raises what it died of."""
