@@ -1,7 +1,7 @@
 """Telegram: turns its updates into messages, presses and commands, and the desk's wishes into its calls.
 
-The only file that knows telegram. Updates pass the gate, and what must not be lost is stored, before Telegram is told
-that they arrived (`Inbox`). Handlers start a task and return. What is said stands elsewhere.
+The only file that knows telegram. Updates pass the gate, and requests are stored, before Telegram is told that they
+arrived (`Inbox`); then they are handled side by side. What is said stands elsewhere.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ from bot.settings import Settings
 from bot.texts import say
 from bot.wire import File, Moved, Refused, Unsent, WireError, insist
 
-# The library's own spans of time as timedelta: what later versions do always, and this one warns about otherwise.
+# Spans of time as timedelta: what later versions of the library do always, and this one warns about otherwise.
 os.environ.setdefault("PTB_TIMEDELTA", "true")
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,7 @@ WANTED = [Update.MESSAGE, Update.CALLBACK_QUERY]
 #: Updates handled at once. Most of them wait for their chat's turn, and one chat's must not keep others out.
 AT_ONCE = 10_000
 
-#: Characters of the answer to a press.
-TOAST = 200
+TOAST = 200  # characters of the answer to a press
 
 
 class Inbox(asyncio.Queue[object]):
@@ -275,11 +274,13 @@ class TelegramBot:
         (user, chat), query, message = _who(update), update.callback_query, update.message
         about = partial(Incoming, chat=chat, user=user, language=_language(update))
         if query and query.message and query.data and (press := buttons.decode(query.data)):
-            key = self.desk.key_of_press(str(update.update_id))
+            key = self.desk.key_of_press(f"{update.update_id}:{query.id}")
             wanted = press.action == buttons.AGAIN
             return about(key=key, text=query.data, message=str(query.message.message_id)) if wanted else None
         if message and (text := self._addressed(message)):
-            return about(key=f"{FRONT}:{update.update_id}", text=text, message=str(message.message_id))
+            # The time too: after a quiet week, Telegram counts updates from a random number on.
+            key = f"{FRONT}:{update.update_id}:{message.date.timestamp():.0f}"
+            return about(key=key, text=text, message=str(message.message_id))
         return None
 
     def _addressed(self, message: Message) -> str | None:
