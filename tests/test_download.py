@@ -128,3 +128,15 @@ def test_no_network(hub: ThreadingHTTPServer) -> None:
     hub.server_close()
     with pytest.raises(ModelMissing, match="Hugging Face cannot be reached; check the network"):
         stages("someone/tiny")
+
+
+@pytest.mark.usefixtures("hub")
+def test_no_name_can_be_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants, hf_api
+
+    nowhere = "http://huggingface.invalid"
+    monkeypatch.setattr(constants, "ENDPOINT", nowhere)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", nowhere + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(hf_api.api, "endpoint", nowhere)
+    with pytest.raises(ModelMissing, match="Hugging Face cannot be reached; check the network"):
+        stages("someone/tiny")

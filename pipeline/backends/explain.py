@@ -70,9 +70,9 @@ def out_of_memory(profile: Profile) -> OutOfMemory:
 
 
 def _is_network(error: BaseException) -> bool:
-    import httpx
-
-    return isinstance(error, httpx.TransportError | ConnectionError | TimeoutError)
+    """Also where a name cannot be looked up. Which HTTP client is asked changes between versions of the hub's."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"TransportError", "ConnectionError", "TimeoutError", "gaierror"})
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
