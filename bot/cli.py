@@ -7,6 +7,7 @@ error. Mistakes become one sentence and exit code 1 (2 for wrong usage), never a
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -25,6 +26,8 @@ from promptlib.errors import PromptlibError
 # Threads that spin while they wait slow painting several times when something else runs; this must be set before
 # anything imports torch.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# What cannot be fetched is told in a sentence of ours.
+os.environ.setdefault("HF_HUB_VERBOSITY", "error")
 
 
 class Group(click.Group):
@@ -45,7 +48,9 @@ class Group(click.Group):
         except BrokenPipeError:
             raise  # the reader went away, as `head` does; click ends quietly
         except OSError as error:
-            where = f"{error.filename} cannot be used" if error.filename else "The output cannot be written"
+            if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                raise  # not a matter of files
+            where = "The output cannot be written" if error.filename is None else f"{error.filename} cannot be used"
             raise click.ClickException(f"{where} ({error.strerror}); check the path and the disk's space.") from error
 
 
