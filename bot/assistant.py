@@ -145,12 +145,11 @@ class Assistant:
         tables = self.tables
         chat = self.chat_settings(incoming.chat)
         language = chat.language or language_of(incoming.text, incoming.language)
-        stored = tables.store.brief(incoming.chat)
         try:
             written = tables.writer.write(
                 incoming.text,
                 self.profile(chat.model),
-                previous=Brief.from_dict(stored) if stored else None,
+                previous=self._previous(incoming.chat),
                 raw=chat.raw,
                 amount=chat.amount,
                 owner=incoming.user,
@@ -161,6 +160,15 @@ class Assistant:
             return Answer(replies.talk(written.brief, language, self.profiles), language)
         job = self.job_for(written, chat.model, incoming.user, language=language)
         return self._enqueue(tables, job, incoming, language, brief=replies.dump(written.brief.to_dict()))
+
+    def _previous(self, chat: str) -> Brief | None:
+        """What the last request of a chat was understood as."""
+        stored = self.tables.store.brief(chat)
+        try:
+            return Brief.from_dict(stored) if stored else None
+        except (KeyError, TypeError):
+            log.warning("The last request of %s was stored by another version; it cannot be refined.", chat)
+            return None
 
     def answered(self, key: str) -> None:
         """Nothing more is owed to the message of that key."""

@@ -437,6 +437,15 @@ def test_a_model_that_is_gone_does_not_lock_a_chat_out(assistant: Assistant) -> 
     assert assistant.chat_settings(CHAT).model == "sd15"
 
 
+def test_a_brief_of_another_version_does_not_lock_a_chat_out(
+    assistant: Assistant, incoming: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    assistant.tables.store.set_chat(CHAT, brief='{"kind": "image", "moods": []}')
+    assert requested(assistant, incoming("a cat")).prompt.startswith("cat")
+    assert "another version" in caplog.text
+    assert "watercolor" in requested(assistant, incoming("watercolor style")).prompt
+
+
 def test_who_may_use_easel(settings: Settings) -> None:
     def may(user: str, chat: str, **changes: frozenset[str]) -> bool:
         return Assistant(replace(settings, **changes)).may_use(user, chat)
