@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bot.cli import Group, show
+from bot.cli_base import Group, show
 
 work = click.option(
     "--work",

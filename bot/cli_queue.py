@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli import ROW, Group, show
+from bot.cli_base import ROW, Group, show
 
 if TYPE_CHECKING:
     from pipeline.jobs import Job

@@ -16,7 +16,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from bot.cli import Group, Size
+from bot.cli_base import Group, Size
 
 Run = Callable[..., Result]
 EASEL = [sys.executable, "-c", "from bot.cli import main; main()"]
