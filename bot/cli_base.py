@@ -6,6 +6,8 @@ import errno
 import json
 import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -15,28 +17,39 @@ from pipeline.errors import PipelineError
 from promptlib.errors import PromptlibError
 
 
+@contextmanager
+def _in_a_sentence() -> Iterator[None]:
+    """What goes wrong on purpose, or on the disk, comes out as one sentence."""
+    try:
+        yield
+    except (EaselError, PromptlibError, PipelineError) as error:
+        raise click.ClickException(str(error)) from error
+    except sqlite3.DatabaseError as error:
+        # Its other subclasses are mistakes of the program, not of the disk.
+        if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
+            raise
+        from bot.store import explain
+
+        raise click.ClickException(explain(error)) from error
+    except OSError as error:
+        # Click itself ends quietly when a reader went away, as `head` does.
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        which = error.filename or "A file, or the output,"
+        text = f"{which} cannot be used ({error.strerror}); check the path and the disk's space."
+        raise click.ClickException(text) from error
+
+
 class Group(click.Group):
-    """A group whose deliberate errors come out as one sentence."""
+    """A group whose deliberate errors come out as one sentence, those while it prints its help too."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _in_a_sentence():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _in_a_sentence():
             return super().invoke(ctx)
-        except (EaselError, PromptlibError, PipelineError) as error:
-            raise click.ClickException(str(error)) from error
-        except sqlite3.DatabaseError as error:
-            # Its other subclasses are mistakes of the program, not of the disk.
-            if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
-                raise
-            from bot.store import explain
-
-            raise click.ClickException(explain(error)) from error
-        except BrokenPipeError:
-            raise  # the reader went away, as `head` does; click ends quietly
-        except OSError as error:
-            if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-                raise  # not a matter of files
-            where = "The output cannot be written" if error.filename is None else f"{error.filename} cannot be used"
-            raise click.ClickException(f"{where} ({error.strerror}); check the path and the disk's space.") from error
 
 
 class Size(click.ParamType[Any]):

@@ -184,12 +184,13 @@ def test_a_mistake_of_the_program_is_not_blamed_on_the_disk() -> None:
 # --- the surroundings ---------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_under_the_output_is_one_sentence(home: Path) -> None:
+@pytest.mark.parametrize("arguments", [["library", "list"], ["--help"], ["draw", "--help"]])
+def test_a_full_disk_under_the_output_is_one_sentence(home: Path, arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
-        done = process("library", "list", stdout=full, stderr=subprocess.PIPE, capture_output=False)
+        done = process(*arguments, stdout=full, stderr=subprocess.PIPE, capture_output=False)
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: The output cannot be written (No space left on device); check the path and the disk's space.\n"
+        "Error: A file, or the output, cannot be used (No space left on device); check the path and the disk's space.\n"
     )
 
 
