@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from promptlib import lexicon as lexicons
 from promptlib.brief import Brief, first_alone
-from promptlib.understanding import conversation, degrees, parameters, raw, request
+from promptlib.understanding import conversation, degrees, parameters, raw, request, story
 
 __all__ = ["understand"]
 
@@ -34,7 +34,7 @@ def understand(text: str, previous: Brief | None = None) -> Brief:
     rest, found = parameters.extract(message.text)
     if intent == "unclear" and not found.said():
         return Brief("chat", text, message.language, intent=intent)
-    parts = _without_talk(request.clauses(rest))
+    parts = story.without_story(_without_talk(request.clauses(rest)), request.unframed)
     if previous is not None and previous.kind in ("image", "refine"):
         refined = conversation.refine(previous, message, parts, found)
         if refined is not None:

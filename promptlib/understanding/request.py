@@ -52,7 +52,14 @@ def prepare(text: str) -> Message:
     text = _emoji_names(unicodedata.normalize("NFKC", text), language)
     if language == "zh":
         text = simplified(text)
-    return Message(text, language, tuple(quotes))
+    return Message(_plain(text, language), language, tuple(quotes))
+
+
+def _plain(text: str, language: str) -> str:
+    """Colloquial wordings as the grammar reads them: 勺子就算了 -> 不要勺子."""
+    for label, pattern in lexicons.load().patterns[f"plain_{language}"]:
+        text = pattern.sub(label if language == "zh" else f" {label} ", text)
+    return text
 
 
 @cache
