@@ -145,6 +145,10 @@ def load(folder: Path = FOLDER) -> Lexicon:
 
 def _loses_words(lexicon: Lexicon, form: str, entry: Entry) -> bool:
     """Whether a long form would swallow words that the grammar reads by themselves (撑着油纸伞, 海边的, 没有人的)."""
+    if entry.kind == "noun" and form[-1] in "里中" and (whole := lexicon.chinese.get(form[:-1])):
+        return whole.kind == "noun" and whole.english == entry.english
+    if entry.kind == "verb" and form.endswith("在") and form[:-1] in lexicon.chinese:
+        return True
     if entry.kind not in ("verb", "adjective") or len(form) < 3:
         return False
     if entry.kind == "verb" and "在" in form[1:-1]:

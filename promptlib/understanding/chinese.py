@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from promptlib.brief import ATTRIBUTE_KINDS, Phrase, Word
 from promptlib.understanding.cursor import NP_STARTS, THINGLIKE, Cursor
-from promptlib.understanding.nouns import THINGS, has_thing, numbered, owned, visible
+from promptlib.understanding.nouns import THINGS, animate, has_thing, numbered, owned, visible
 from promptlib.understanding.words import MODIFIER_SLOTS, participle
 
 #: A place word without a thing: what the caption says then.
@@ -43,7 +43,15 @@ _POSTURES = (
     "parked",
     "growing",
     "floating",
+    "arranged",
+    "swimming",
+    "walking",
+    "running",
+    "burning",
+    "blooming",
 )
+#: How somebody has what is named before them.
+_WORN = {"clothes": "in", "part": "with"}
 #: Verbs for what easel itself does.
 _PAINTING = {"画", "绘", "绘制", "画出", "画成", "描绘", "表现", "来画"}
 
@@ -151,6 +159,7 @@ class _Reader(Cursor):
             self._add_subject(words)
 
     def _add_subject(self, words: Sequence[Word]) -> None:
+        self._wear(words)
         row = owned(self.possessor, list(words)) if self.possessor else list(words)
         phrase = Phrase(numbered([*self.counted, *row]), "subject")
         self.counted, self.possessor = [], []
@@ -161,6 +170,17 @@ class _Reader(Cursor):
         self.phrases.append(phrase)
         if self.relative or not (self._kind() == "and" and self._kind(1) in NP_STARTS):
             self._release()
+
+    def _wear(self, words: Sequence[Word]) -> None:
+        """红 帽子 的 男孩, 蓝 眼睛 的 猫: what stands before its owner is worn or had by it."""
+        thing = self.possessor[-1] if self.possessor else None
+        if thing is None or thing.domain not in _WORN or not (words and animate(words[-1])):
+            return
+        lead = next((i for i, w in enumerate(self.possessor) if w.kind not in ("number", "measure")), 0)
+        self.counted = self.counted or list(self.possessor[:lead])
+        relation = Word(_WORN[thing.domain], "relation")
+        self.ahead.append(Phrase((relation, *numbered(self.possessor[lead:])), "action"))
+        self.possessor, self.relative = [], True
 
     def _release(self) -> None:
         """What waited for its noun goes on from it: what it does before where it is."""
@@ -381,7 +401,12 @@ class _Reader(Cursor):
         if self._kind() == "de" and following not in MODIFIER_SLOTS and following != "end":
             self.at += 1
             made = phrase.text in ("making", "made of")
-            own_subject = self.subject is not None and self.subject == len(self.phrases) - 1
+            own_subject = (
+                self.subject is not None
+                and self.subject == len(self.phrases) - 1
+                and self.relation is None
+                and not self.counted
+            )
             if (own_subject or (made and self.phrases)) and not self.relative:
                 owner = self.phrases.pop()  # 樱花 飘落 的 街道: the clause has a subject of its own
                 if made:

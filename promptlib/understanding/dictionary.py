@@ -18,6 +18,11 @@ _NOT_A_MEANING = re.compile(
     r"euphemistic|Japanese variant|archaic|Kangxi|particle|prefix|suffix|interjection|onom)|[\u4e00-\u9fff]",
     re.IGNORECASE,
 )
+#: Names of people, places, peoples and species that a word hardly means in a request.
+_NAME = re.compile(
+    r"[A-Z][a-z]+ [a-z]+(?:a|us|um|is|ii|ensis|ata|osa|ina)$|.*\b(?:County|City|District|Prefecture|Dynasty|Province|"
+    r"Township|Village|surname|Pass|Kingdom)\b"
+)
 _ADJECTIVE = re.compile(r".*(y|ful|ous|ish|ive|less|ic|ant|ent|ed|able|ible|al|ary)$")
 
 
@@ -48,6 +53,8 @@ def translate(chinese: str) -> Word:
     glosses = [gloss for sense in senses if (gloss := _gloss(sense))]
     if not glosses:
         return Word(_syllables(pinyin) or chinese, "noun", "", chinese)
+    if len(chinese) < 3:
+        glosses = [gloss for gloss in glosses if not _is_name(gloss)] or glosses
     nouns = [gloss for gloss in glosses if not gloss.startswith("to ")]
     best = min(nouns[:3] or glosses[:3], key=lambda gloss: (gloss.count(" ") > 2, glosses.index(gloss)))
     if best.startswith("to "):
@@ -55,6 +62,10 @@ def translate(chinese: str) -> Word:
     if " " not in best and _ADJECTIVE.match(best) and not best[0].isupper():
         return Word(best, "adjective", "", chinese)
     return Word(best, "noun", "", chinese)
+
+
+def _is_name(gloss: str) -> bool:
+    return bool(_NAME.match(gloss)) or bool(re.fullmatch(r"[A-Z][a-z]+", gloss))
 
 
 def pinyin(chinese: str) -> str:

@@ -20,6 +20,8 @@ QUOTE_BASE = 0xE000
 _ENGLISH_WORD = r"(?:\d+[A-Za-z]|[A-Za-zÀ-ÿ])[A-Za-zÀ-ÿ0-9'\-]*"
 _RUN = rf"[\u3400-\u9fff]+|{_ENGLISH_WORD}(?:[ \t]+{_ENGLISH_WORD})*|\d+|[\ue000-\uf8ff]|[、&]"
 _DIGITS = "零一二三四五六七八九十百千两"
+#: Before these a word that may count or mean something else (只) counts.
+_COUNTED = {"noun", "adjective", "color", "material"}
 #: A lexicon word is this common in jieba's eyes, so that it stays in one piece.
 _FREQUENCY = 8000
 
@@ -65,14 +67,17 @@ def segment(text: str, quotes: tuple[str, ...] = ()) -> list[Word]:
         else:
             for token in _jieba().cut(run, HMM=False):
                 words += _chinese(token)
-    return [_as_thing(word, words[index - 1] if index else None) for index, word in enumerate(words)]
+    around = [None, *words, None]
+    return [_as_thing(word, around[index], around[index + 2]) for index, word in enumerate(words)]
 
 
-def _as_thing(word: Word, before: Word | None) -> Word:
-    """门 and 面 count things after a number, and are things otherwise."""
+def _as_thing(word: Word, before: Word | None, after: Word | None) -> Word:
+    """门 and 面 count things after a number, and are things otherwise; 只 counts wherever a thing follows."""
     if word.kind == "object_marker" and before is not None and before.kind == "number":
         return Word("", "measure", "", word.source)
     entry = lexicons.load().other_chinese.get(word.source)
+    if entry is not None and entry.kind == "adverb" and after is not None and after.kind in _COUNTED:
+        return word
     if entry is None or word.kind != "measure" or (before is not None and before.kind in ("number", "any", "particle")):
         return word
     return Word(entry.english, entry.kind, entry.domain, word.source)
@@ -147,7 +152,9 @@ def _pieces(token: str, lexicon: Lexicon) -> list[str] | None:
 def _grammatical(pieces: list[str], lexicon: Lexicon) -> bool:
     """Whether a piece is only grammar, so that the dictionary's word is a mere phrase (三个, 坐在, 桌上)."""
     kinds = {lexicon.chinese[piece].kind for piece in pieces}
-    return bool(kinds & {"number", "measure", "preposition", "de", "copula"})
+    return bool(kinds & {"number", "measure", "preposition", "de", "copula"}) or (
+        len(pieces) > 1 and lexicon.chinese[pieces[-1]].kind == "place"
+    )
 
 
 def _cover(token: str, lexicon: Lexicon) -> list[str]:
