@@ -23,13 +23,13 @@ from promptlib.compose import compose
 from promptlib.errors import RequestError
 from promptlib.index import VectorIndex
 from promptlib.library import Library
-from promptlib.records import Hit, Prompt, Target
+from promptlib.records import Hit, Prompt, Tag, Target
 from promptlib.understanding import understand
 
 #: Longer than any message a chat can send, shorter than what would keep everybody waiting.
 MAX_TEXT = 8000
 #: Neighbours that are looked at for words to borrow.
-HITS = 8
+HITS = 12
 #: Whose prompts a dialect learns from: its own first, then those whose style words it can use.
 LENDERS = {"sentence": ("sentence", "tags"), "booru": ("booru", "tags")}
 MAX_SEED = 2**31 - 1
@@ -68,6 +68,16 @@ def target_of(profile: Profile) -> Target:
 def clean(text: str) -> str:
     """The text without what no library down the way can take: halves of surrogate pairs and control characters."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", re.sub(r"[\ud800-\udfff]", "\ufffd", text)).strip()
+
+
+def lender(tag: Tag) -> int | None:
+    """The library prompt that a tag was borrowed from."""
+    origin, _, number = tag.origin.partition(":")
+    return int(number) if origin == "library" else None
+
+
+def lenders(brief: Brief) -> list[int]:
+    return [number for tag in brief.lent if (number := lender(tag))]
 
 
 def new_seed() -> int:
@@ -114,9 +124,10 @@ class Writer:
         understood = time.perf_counter()
         if brief.kind not in ("image", "refine"):
             return Written(brief, None, (), {"understand": understood - begun, "retrieve": 0.0, "compose": 0.0})
-        hits = () if brief.raw or amount == "none" else self.find(brief.query(), profile, owner)
+        hits = () if brief.raw or amount == "none" else self.find(brief.query(), profile, owner, lenders(brief))
         found = time.perf_counter()
         prompt = compose(brief, hits, target_of(profile), amount=amount, nearest=self.nearest)
+        brief = dataclasses.replace(brief, lent=tuple(tag for tag in prompt.tags if lender(tag)))
         if profile.fixed_size and (prompt.width, prompt.height) != (profile.width, profile.height):
             size = {"asked": f"{prompt.width}x{prompt.height}", "used": f"{profile.width}x{profile.height}"}
             prompt = dataclasses.replace(
@@ -126,8 +137,12 @@ class Writer:
         seconds = {"understand": understood - begun, "retrieve": found - understood, "compose": composed - found}
         return Written(brief, prompt, hits, seconds)
 
-    def find(self, query: str, profile: Profile, owner: str | None = None) -> tuple[Hit, ...]:
-        """The best library prompts for a text, from the dialects that this model's dialect can learn from."""
+    def find(self, query: str, profile: Profile, owner: str | None = None, also: Sequence[int] = ()) -> tuple[Hit, ...]:
+        """The best library prompts for a text, from the dialects that this model's dialect can learn from.
+
+        Args:
+            also: prompts to have among them, be they near or not; those that are gone are left out.
+        """
         vector = self.index.embedder.queries([query])[0]
         found: dict[int, Hit] = {}
         for dialect in LENDERS.get(profile.dialect, (profile.dialect,)):
@@ -135,7 +150,11 @@ class Writer:
                 self.library, self.index, vector, k=HITS, family=profile.family, dialect=dialect, owner=owner
             ):
                 found[hit.prompt.id] = hit
-        return tuple(sorted(found.values(), key=lambda hit: -hit.rank)[:HITS])
+        best = sorted(found.values(), key=lambda hit: -hit.rank)[:HITS]
+        missing = set(also) - {hit.prompt.id for hit in best}
+        near = dict(self.index.search(vector, len(missing), among=sorted(missing))) if missing else {}
+        known = [prompt for prompt in self.library.get_many(sorted(near)) if not prompt.removed]
+        return (*best, *[Hit(prompt, near[prompt.id], near[prompt.id]) for prompt in known])
 
     def nearest(self, word: str, among: Sequence[str]) -> tuple[str, float]:
         """The word of a closed vocabulary that means most nearly the same, and their cosine."""

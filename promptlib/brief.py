@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from promptlib.records import Tag
+
 #: Kinds of words that stand for a thing; every other kind says something about one.
 NOUN_KINDS = frozenset({"noun", "quote"})
 #: Kinds of words that describe the noun after them.
@@ -84,6 +86,7 @@ class Brief:
         intent: what a chat message or question is about.
         settings: further parameters found in a pasted prompt, such as steps.
         notes: codes and values for the faces to put into words.
+        lent: what the library lent to the prompt of this brief, so that a refinement keeps the look.
     """
 
     kind: str
@@ -101,6 +104,7 @@ class Brief:
     intent: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     notes: tuple[tuple[str, dict[str, str]], ...] = ()
+    lent: tuple[Tag, ...] = ()
 
     def query(self) -> str:
         """What to look for in the library: the words without punctuation, as a sentence embeds best."""
@@ -137,6 +141,8 @@ class Brief:
                 "removed": tuple(_phrase(item) for item in data["removed"]),
                 "avoid": tuple(data["avoid"]),
                 "notes": tuple((code, dict(values)) for code, values in data["notes"]),
+                # Briefs that were stored before there was anything lent do without.
+                "lent": tuple(Tag(**item) for item in data.get("lent", ())),
             }
         )
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptlib.brief import Brief, Phrase, Word, first_alone
+from promptlib.records import Tag
 from promptlib.understanding import understand
 
 CAT = Phrase((Word("two", "number", "", "两"), Word("black", "color"), Word("cats", "noun", "animal", "猫")))
@@ -28,8 +29,15 @@ def test_a_brief_survives_json() -> None:
         seed=7,
         settings={"steps": "20"},
         notes=(("flag_ignored", {"flag": "--chaos"}),),
+        lent=(Tag("soft light", "light", "library:12"),),
     )
     assert Brief.from_dict(json.loads(json.dumps(brief.to_dict()))) == brief
+
+
+def test_a_brief_stored_before_anything_was_lent_can_be_read() -> None:
+    stored = Brief("image", "a cat").to_dict()
+    del stored["lent"]
+    assert Brief.from_dict(stored) == Brief("image", "a cat")
 
 
 @settings(deadline=None)

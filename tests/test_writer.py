@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.assistant import Assistant
 from bot.writer import MAX_SEED, MAX_TEXT, SHOWN, Writer, Written, clean, new_seed, sources_json, target_of
+from promptlib.brief import Brief
 from promptlib.errors import RequestError
 from promptlib.records import LibraryPrompt
 
@@ -64,6 +65,26 @@ def test_a_refinement_starts_from_the_brief_before(assistant: Assistant) -> None
     assert second.prompt is not None
     assert "white cat" in second.prompt.positive
     assert "black" not in second.prompt.positive
+
+
+@pytest.mark.parametrize("change", ["16:9", "make it deep red", "add a leaf"])
+def test_a_refinement_keeps_the_look_of_the_picture(assistant: Assistant, change: str) -> None:
+    def look(written: Written) -> list[str]:
+        return [tag.text for tag in written.prompt.tags if tag.origin.startswith("library:")] if written.prompt else []
+
+    first = write(assistant, "a red apple")
+    second = write(assistant, change, previous=Brief.from_dict(first.brief.to_dict()))
+    assert look(first) and look(second) == look(first)
+    assert [tag.text for tag in second.brief.lent] == look(first)
+
+
+def test_what_lent_once_is_found_again_until_it_is_removed(assistant: Assistant) -> None:
+    library, writer = assistant.tables.library, assistant.tables.writer
+    far, _ = library.add(LibraryPrompt(0, "quantum flux diagram"))
+    found = {hit.prompt.id: hit for hit in writer.find("a red apple", assistant.profile("sd15"), also=[far])}
+    assert -1 <= found[far].similarity < min(hit.similarity for number, hit in found.items() if number != far)
+    library.remove(far)
+    assert far not in {hit.prompt.id for hit in writer.find("a red apple", assistant.profile("sd15"), also=[far])}
 
 
 def test_a_model_of_one_size_says_so(assistant: Assistant) -> None:
