@@ -215,13 +215,17 @@ class Assistant:
         prompt, profile = written.prompt, self.profile(model)
         assert prompt is not None
         wished = prompt.seed if seed is None else seed
+        notes = list(prompt.notes)
+        pictures = max(1, prompt.count if count is None else count)
+        if pictures > MAX_COUNT:
+            notes.append(("count", {"asked": str(pictures), "used": str(MAX_COUNT)}))
         return Job(
             model=model,
             prompt=prompt.positive,
             negative=prompt.negative,
             width=prompt.width,
             height=prompt.height,
-            count=max(1, min(prompt.count if count is None else count, MAX_COUNT)),
+            count=min(pictures, MAX_COUNT),
             seed=new_seed() if wished is None else wished % (MAX_SEED + 1),
             steps=steps or profile.steps,
             guidance=profile.guidance if guidance is None else guidance,
@@ -234,7 +238,7 @@ class Assistant:
                 "tags": [{"text": t.text, "slot": t.slot, "origin": t.origin, "source": t.source} for t in prompt.tags],
                 "sources": sources_json(written),
                 "dropped": [{"text": tag.text, "reason": reason} for tag, reason in prompt.dropped],
-                "notes": [[code, values] for code, values in prompt.notes],
+                "notes": notes,
                 "seconds": written.seconds,
             },
         )

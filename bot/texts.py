@@ -56,6 +56,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This model paints one thing at a time; painted {used}.",
     ),
     "note_size": ("尺寸 {asked} 调整为 {used}。", "Size {asked} became {used}."),
+    "note_count": ("一次最多画 {used} 张。", "At most {used} pictures at a time."),
     "note_fixed_size": ("这个模型只画 {used}。", "This model only paints {used}."),
     "note_dropped": ("超出模型长度,没用上:{tags}。", "Too long for this model; left out: {tags}."),
     "note_negative_unsupported": (
@@ -148,7 +149,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "model_unknown": ("没有叫 {model} 的模型。可选:{models}", "There is no model {model}. There are: {models}"),
     "raw_on": ("你的文字会原样交给模型。", "Your text goes to the model as it stands."),
     "raw_off": ("我会改写你的文字。", "I will rewrite your text."),
-    "raw_now": ("raw 现在是 {state}。用 /raw on 或 /raw off 切换。", "raw is {state}. Change it with /raw on or /raw off."),
+    "raw_now": (
+        "raw 现在是 {state}。用 /raw on 或 /raw off 切换。",
+        "raw is {state}. Change it with /raw on or /raw off.",
+    ),
     "settings": (
         "模型:{model}(/model)\n原样使用文字:{raw}(/raw)\n从词库借用:{amount}",
         "Model: {model} (/model)\nText as it stands: {raw} (/raw)\nBorrowed from the library: {amount}",

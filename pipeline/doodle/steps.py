@@ -98,6 +98,11 @@ def sheet(file: Path, model: Path | None, style: str | None, echo: Echo) -> None
     styles = [style] if style else list(vocabulary.styles)
     if style and style not in vocabulary.styles:
         raise DoodleError(f"There is no style {style!r}; choose one of {', '.join(vocabulary.styles)}.")
+    try:
+        # Painting takes minutes; a place that cannot be written is better known before.
+        file.touch()
+    except OSError as error:
+        raise DoodleError(f"{file} cannot be written ({error.strerror}); choose another place.") from error
     chosen = [
         judge.Case(i, j, "", "white", f"{subject.name}, {name}, white background", seed=7)
         for i, subject in enumerate(vocabulary.subjects)
