@@ -385,7 +385,7 @@ class _Reader(Cursor):
                 self.at += len(words)
                 return ()
             return tuple(visible(words))
-        while owns and self.subject is not None and self._kind(1) in NP_STARTS:
+        while owns and self.subject is not None and not self._anew() and self._kind(1) in NP_STARTS:
             self.at += 1
             more, owns = self._gather(embedded=True)
             words = owned(words, more)
@@ -401,12 +401,7 @@ class _Reader(Cursor):
         if self._kind() == "de" and following not in MODIFIER_SLOTS and following != "end":
             self.at += 1
             made = phrase.text in ("making", "made of")
-            own_subject = (
-                self.subject is not None
-                and self.subject == len(self.phrases) - 1
-                and self.relation is None
-                and not self.counted
-            )
+            own_subject = self.subject is not None and self.subject == len(self.phrases) - 1 and not self._anew()
             if (own_subject or (made and self.phrases)) and not self.relative:
                 owner = self.phrases.pop()  # 樱花 飘落 的 街道: the clause has a subject of its own
                 if made:
@@ -422,6 +417,10 @@ class _Reader(Cursor):
             self._skip("de")
             self.phrases.append(replace(phrase, joined=True))
             self._release()
+
+    def _anew(self) -> bool:
+        """Whether what is said now describes a noun still to come (…和 一个 穿 绿裙子 的 女孩)."""
+        return self.relation is not None or bool(self.counted)
 
     def _copula(self) -> None:
         """是 and 有: something is there, something has something, something is so."""

@@ -23,7 +23,7 @@ _WHOLE = re.compile(
 )
 #: What tells a wish for more or less from a plain description.
 _DEGREE_MARK = re.compile(
-    r"不够|[太别更]|(?:一点|一些|点|些)儿?(?:的|颜色|$)|"
+    r"不够|太(?![空阳平极子后监婆爷古湖])|[别更]|(?:一点|一些|点|些)儿?(?:的|颜色|$)|"
     r"\b(?:not too|not so|not very|enough|a bit more|a little more)\b",
     re.IGNORECASE,
 )

@@ -49,6 +49,7 @@ def read(text: str, quotes: tuple[str, ...] = ()) -> Reading:
             kept.append(tokens[at])
             at += 1
     reading.phrases = list(_phrases(_predicates(words(kept, quotes))))
+    reading.avoid = [_in_english(thing) for thing in reading.avoid]
     return reading
 
 
@@ -113,6 +114,13 @@ def _translated(token: str) -> list[Word]:
     """Chinese inside English, read by the Chinese grammar."""
     reading = chinese.read(segment.segment(token))
     return [replace(word) for phrase in reading.phrases for word in phrase.words if word.text]
+
+
+def _in_english(thing: str) -> str:
+    """What is unwanted, where it was named in Chinese."""
+    if not re.search(r"[\u3400-\u9fff]", thing):
+        return thing
+    return " ".join(word.text for token in thing.split() for word in words([token]))
 
 
 def _negates(tokens: list[str], at: int) -> bool:
