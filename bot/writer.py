@@ -29,7 +29,7 @@ from promptlib.understanding import understand
 #: Longer than any message a chat can send, shorter than what would keep everybody waiting.
 MAX_TEXT = 8000
 #: Neighbours that are looked at for words to borrow.
-HITS = 12
+HITS = 16
 #: Whose prompts a dialect learns from: its own first, then those whose style words it can use.
 LENDERS = {"sentence": ("sentence", "tags"), "booru": ("booru", "tags")}
 MAX_SEED = 2**31 - 1

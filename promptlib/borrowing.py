@@ -26,9 +26,9 @@ SLOTS = ("style", "medium", "light", "camera", "mood")
 SIMILAR = {
     "style": (0.25, 0.38, 0.45),
     "medium": (0.25, 0.38, 0.45),
-    "light": (0.18, 0.22, 0.36),
-    "camera": (0.18, 0.25, 0.36),
-    "mood": (0.3, 0.4, 0.45),
+    "light": (0.18, 0.25, 0.38),
+    "camera": (0.18, 0.25, 0.38),
+    "mood": (0.36, 0.45, 0.48),
 }
 #: Prompts below this score lend nothing; those that nobody scored do.
 MIN_SCORE = 3.0
@@ -41,6 +41,8 @@ _STYLE_SLOTS = {"style", "medium", "artist"}
 _SCENERY = {"nature", "landmark", "building", "place"}
 
 Side = tuple[str, str]
+#: Logos and line art say little about how anything else should look.
+_FLAT: Side = ("depth", "flat")
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,8 @@ def _implied(brief: Brief) -> Iterator[Side]:
 def lent_slots(brief: Brief, hit: Hit) -> set[str]:
     """What a hit may lend: the nearer it is to the request, the more of its look."""
     if hit.prompt.score and hit.prompt.score < MIN_SCORE:
+        return set()
+    if _FLAT in sides_of(hit.prompt.text) and _FLAT not in sides_of(brief.query()):
         return set()
     kinship = _kinship(brief, hit)
     return {slot for slot, least in SIMILAR.items() if hit.similarity >= least[kinship]}
