@@ -57,7 +57,14 @@ def refine(previous: Brief, message: Message, parts: list[str], found: Parameter
         if changed is None:
             return None
         brief = changed
-    return replace(brief, phrases=first_alone(brief.phrases))
+    return replace(brief, phrases=first_alone(_without_and(brief.phrases)))
+
+
+def _without_and(phrases: tuple[Phrase, ...]) -> tuple[Phrase, ...]:
+    """The phrases, the first of which follows nothing."""
+    if phrases and phrases[0].words[0].kind in ("and", "relation") and phrases[0].words[0].text == "and":
+        return (replace(phrases[0], words=phrases[0].words[1:]), *phrases[1:])
+    return phrases
 
 
 def _names_known(new: str, previous: Brief, message: Message) -> bool:
@@ -185,6 +192,11 @@ def _replace_background(brief: Brief, groups: dict[str, str], message: Message) 
 
 
 def _remove(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    if _PRONOUNS.fullmatch(groups["old"].strip()):
+        last = next(
+            (head for phrase in reversed(brief.phrases[1:]) if phrase.slot == "subject" and (head := phrase.head)), None
+        )
+        return editing.avoid(brief, last.text) if last is not None else None
     for phrase in _read(groups["old"], message):
         brief = editing.avoid(
             brief, " ".join(w.text for w in phrase.words if w.kind not in ("article", "relation", "and"))

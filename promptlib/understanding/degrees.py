@@ -15,18 +15,34 @@ from promptlib.brief import ATTRIBUTE_KINDS, Brief, Phrase, Word
 from promptlib.lexicon import Degree
 from promptlib.understanding import editing
 from promptlib.understanding.request import read_clause
+from promptlib.understanding.words import positive_of, positives
 
 #: Said of the picture as a whole, not of a thing in it.
 _WHOLE = re.compile(
     r"(?:整体|画面|整个|图片?|背景色|颜色|色彩|色调|光线|灯光|光|亮度|"
-    r"colou?rs?|picture|image|whole|everything|it|them|this|overall|light(?:ing)?|)"
+    r"ones?|colou?rs?|picture|image|whole|everything|it|them|this|overall|light(?:ing)?|)"
 )
 #: What tells a wish for more or less from a plain description.
 _DEGREE_MARK = re.compile(
     r"不够|太(?![空阳平极子后监婆爷古湖])|[别更]|(?:一点|一些|点|些)儿?(?:的|颜色|$)|"
-    r"\b(?:not too|not so|not very|enough|a bit more|a little more)\b",
+    r"\b(?:not too|not so|not very|enough|too|a bit more|a little more)\b|\w+er (?:one|ones|version)\b",
     re.IGNORECASE,
 )
+
+#: A measure word left before the thing a complaint is about: (这)只猫 太瘦.
+_MEASURED = re.compile(r"^(?:这|那)?(?:[一]?[只个张条朵匹头座辆棵位名幅](?=[\u3400-\u9fff]{1,}))")
+#: What makes a colour deeper, or paler.
+_SHADES = {"深": False, "浓": False, "浅": True, "淡": True}
+#: What asks for more of a thing, or less.
+_AMOUNTS = {"多": False, "少": True}
+_MORE_OF = re.compile(r"(?:再|稍微|稍|能不能|可以|给我)*(?:多|增加|加|少|减少)(?:一点|一些|点|些)")
+_UNCOUNTED = {
+    *["steam", "smoke", "water", "snow", "grass", "fog", "mist", "sand", "hair", "foam", "dust", "ice", "fire", "light", "rain", "moss", "fur", "makeup", "blood"]
+}
+#: Parts of which there are several.
+_PAIRED = {
+    *"eye ear hand foot leg arm wing petal lip horn finger tooth cheek eyebrow eyelash leaf paw antler braid claw".split()  # noqa: SIM905
+}
 
 
 def apply(brief: Brief, clause: str) -> Brief | None:
@@ -34,11 +50,18 @@ def apply(brief: Brief, clause: str) -> Brief | None:
     for label, pattern in lexicons.load().patterns["degree"]:
         if found := pattern.fullmatch(clause.strip()):
             groups = found.groupdict()
-            noun = (groups.get("noun") or groups.get("noun2") or "").strip().removesuffix("的")
+            if label == "again":
+                return _further(brief)
+            noun = _MEASURED.sub("", (groups.get("noun") or groups.get("noun2") or "").strip().removesuffix("的"))
             for said, quality in _splits(groups["quality"].strip()):
+                about = re.sub(r"[再更还的]+$", "", said or noun)
+                if (
+                    changed := _shade(brief, about, quality) or _quantity(brief, about, quality, label, clause)
+                ) is not None:
+                    return changed
                 degree, less = _degree(quality, label)
                 if degree is not None:
-                    return _change(brief, degree, (said or noun).removesuffix("的"), less)
+                    return _change(brief, degree, about, less)
     return None
 
 
@@ -59,43 +82,90 @@ def _degree(quality: str, label: str) -> tuple[Degree | None, bool]:
     """What is wanted, and whether less of it; any other attribute is strengthened with "very"."""
     lexicon = lexicons.load()
     if label == "comparative":
-        forms = _positive(quality)
-        return next((lexicon.degrees[form] for form in forms if form in lexicon.degrees), None), False
+        forms = positives(quality)
+        known = next((lexicon.degrees[form] for form in forms if form in lexicon.degrees), None)
+        positive = positive_of(quality)
+        if known is None and positive:
+            known = Degree(positive, (positive, f"very {positive}"), (f"slightly {positive}",), "attribute")
+        return known, False
     name = quality.lower().removesuffix("的")
     entry = lexicon.chinese.get(quality) or lexicon.english.get(name)
     if name not in lexicon.degrees and entry is not None and entry.kind in ATTRIBUTE_KINDS | {"mood"}:
         said = entry.english
-        return lexicon.degrees.get(
-            said, Degree(said, (f"very {said}",), (f"slightly {said}",), "attribute")
-        ), label == "less"
+        slot = "mood" if entry.kind == "mood" else "attribute"
+        return lexicon.degrees.get(said, Degree(said, (f"very {said}",), (), slot)), label == "less"
     return lexicon.degrees.get(name), label == "less"
 
 
-def _positive(comparative: str) -> list[str]:
-    """``bolder`` -> bold, ``redder`` -> red, ``whiter`` -> white, ``happier`` -> happy."""
-    lowered = comparative.lower()
-    stem = lowered.removesuffix("er")
-    forms = [lowered, stem, stem + "e"]
-    if stem.endswith("i"):
-        forms.append(stem[:-1] + "y")
-    if len(stem) > 2 and stem[-1] == stem[-2]:
-        forms.append(stem[:-1])
-    return forms
+def _further(brief: Brief) -> Brief | None:
+    """A step further of what was last wanted more of."""
+    degrees = lexicons.load().degrees.values()
+    for phrase in reversed(brief.phrases):
+        for at, word in reversed(list(enumerate(phrase.words))):
+            for degree in degrees if word.kind != "noun" else ():
+                if any(word.text == step.split(",")[0].strip() for step in degree.more):
+                    noun = next((w.text for w in phrase.words[at:] if w.kind == "noun"), "")
+                    return _change(brief, degree, noun, less=False)
+    return None
+
+
+def _shade(brief: Brief, noun: str, quality: str) -> Brief | None:
+    """绿色 再深一点: the colour itself, on the thing that has it."""
+    if quality not in _SHADES:
+        return None
+    lexicon = lexicons.load()
+    entry = lexicon.chinese.get(noun)
+    if noun and (entry is None or entry.kind != "color") and not _WHOLE.fullmatch(noun):
+        return None
+    for phrase in brief.phrases:
+        for at, word in enumerate(phrase.words):
+            name = word.text.rpartition(" ")[2]
+            if word.kind != "color" or (entry is not None and name != entry.english) or name not in lexicon.degrees:
+                continue
+            thing = next((w.text for w in phrase.words[at:] if w.kind == "noun"), "")
+            return _change(brief, lexicon.degrees[name], thing, less=_SHADES[quality])
+    return None
+
+
+def _quantity(brief: Brief, noun: str, quality: str, label: str, clause: str) -> Brief | None:
+    """热气 多一点, more plants: so many of a thing, be it there already or not."""
+    lexicon = lexicons.load()
+    if label not in ("more", "less") or quality.lower() in lexicon.degrees:
+        return None
+    less = label == "less"
+    if quality in _AMOUNTS and noun:
+        thing, less = _target(noun), less != _AMOUNTS[quality]
+    elif not quality.isascii() and not _MORE_OF.match(clause.strip()):
+        return None
+    else:
+        entry = lexicon.chinese.get(quality) or lexicon.find_english(quality)
+        thing = Word(entry.english, "noun", entry.domain) if entry and entry.kind == "noun" else None
+    if thing is None:
+        return None
+    mass = thing.domain in ("mass", "material") or thing.text in _UNCOUNTED
+    text = thing.text if mass else lexicon.plural(lexicon.lemma(thing.text))
+    amount = Word(("a little" if mass else "a few") if less else "lots of", "number")
+    at = editing.find(brief, thing)
+    if at is None:
+        return editing.merge(brief, [Phrase((amount, Word(text, "noun", thing.domain)), "subject")])
+    words = [
+        replace(w, text=text) if editing.same(w, thing) and w.kind == "noun" else w for w in brief.phrases[at].words
+    ]
+    words = [w for w in words if w.kind not in ("number", "article", "measure")]
+    first = 1 if words[0].kind in ("relation", "verb", "and") else 0
+    phrase = replace(brief.phrases[at], words=(*words[:first], amount, *words[first:]))
+    return replace(brief, phrases=(*brief.phrases[:at], phrase, *brief.phrases[at + 1 :]))
 
 
 def _change(brief: Brief, degree: Degree, noun: str, less: bool) -> Brief:
-    target = _target(noun)
-    if noun and editing.main_subject(brief) is None:
-        named = [
-            p for p in read_clause(noun).phrases if (p.head is None) or (p.head.domain not in ("part", "background"))
-        ]
-        named = [replace(p, words=tuple(w for w in p.words if w.text != "color")) for p in named]
-        brief = replace(brief, phrases=(*brief.phrases, *[p for p in named if p.head is not None]))
+    brief = _with_named(brief, noun)
     steps, others = (degree.less, degree.more) if less else (degree.more, degree.less)
+    target = _target(noun) or _reached(brief, steps, noun)
     if not steps:
-        return brief
-    step = _next_step(brief, steps)
-    brief = _without(brief, (*steps, *others))
+        return editing.avoid(brief, degree.name)
+    at = editing.find(brief, target) if target is not None and degree.slot == "attribute" else None
+    step = _next_step(brief if at is None else replace(brief, phrases=(brief.phrases[at],)), steps)
+    brief = _without(brief, (*steps, *others), at)
     if target is not None and target.text != "background" and degree.slot == "attribute":
         return _about(brief, target, degree, step, less)
     if target is not None and target.text == "background" and degree.slot != "camera":
@@ -109,6 +179,37 @@ def _change(brief: Brief, degree: Degree, noun: str, less: bool) -> Brief:
     if degree.slot == "camera":
         brief, pieces = editing.merge(brief, pieces[:1]), pieces[1:]
     return replace(brief, phrases=(*brief.phrases, *pieces))
+
+
+def _with_named(brief: Brief, noun: str) -> Brief:
+    """The brief with the things of a wish that are not there yet: a bluer *sky and sea*."""
+    if not noun or _WHOLE.fullmatch(noun.lower()):
+        return brief
+    empty = editing.main_subject(brief) is None
+    phrases = read_clause(noun).phrases
+    for index, phrase in enumerate(phrases):
+        head = phrase.head
+        if head is None or head.domain in ("part", "background") or editing.find(brief, head) is not None:
+            continue
+        if not empty and index == 0:
+            continue
+        words = tuple(w for w in phrase.words if w.text not in ("color", "article"))
+        if any(w.kind == "noun" for w in words):
+            brief = replace(brief, phrases=(*brief.phrases, replace(phrase, words=words)))
+    return brief
+
+
+def _reached(brief: Brief, steps: tuple[str, ...], noun: str) -> Word | None:
+    """What a quality was said of before, where that is not the main subject: even longer (hair)."""
+    if noun:
+        return None
+    first = {step.split(",")[0].strip() for step in steps}
+    main = editing.main_subject(brief)
+    for index, phrase in enumerate(brief.phrases):
+        for at, word in enumerate(phrase.words):
+            if index != main and word.text in first and word.kind in ATTRIBUTE_KINDS:
+                return next((w for w in phrase.words[at:] if w.kind == "noun"), None)
+    return None
 
 
 def _target(noun: str) -> Word | None:
@@ -135,10 +236,14 @@ def _next_step(brief: Brief, steps: tuple[str, ...]) -> str:
     return steps[min(max(reached) + 1, len(steps) - 1)] if reached else steps[0]
 
 
-def _without(brief: Brief, steps: tuple[str, ...]) -> Brief:
+def _without(brief: Brief, steps: tuple[str, ...], at: int | None) -> Brief:
+    """The brief without the other steps, in one phrase or in all."""
     texts = {piece.strip() for step in steps for piece in step.split(",")}
     kept = []
-    for phrase in brief.phrases:
+    for index, phrase in enumerate(brief.phrases):
+        if at is not None and index != at:
+            kept.append(phrase)
+            continue
         words = tuple(w for w in phrase.words if w.text not in texts or w.kind == "noun")
         if words:
             kept.append(replace(phrase, words=words))
@@ -154,8 +259,9 @@ def _about(brief: Brief, target: Word, degree: Degree, step: str, less: bool) ->
     )
     at = editing.find(brief, target)
     if at is None:
-        text = replace(target, text=lexicons.load().plural(target.text) if target.domain == "part" else target.text)
-        return replace(brief, phrases=(*brief.phrases, Phrase((word, text), "attribute")))
+        paired = lexicons.load().lemma(target.text) in _PAIRED
+        text = replace(target, text=lexicons.load().plural(target.text) if paired else target.text)
+        return editing.give_part(brief, word, text)
     blended = editing.blend(brief.phrases[at], (word,))
     return replace(brief, phrases=(*brief.phrases[:at], blended, *brief.phrases[at + 1 :]))
 
@@ -180,6 +286,9 @@ def _about_subject(brief: Brief, degree: Degree, step: str, less: bool) -> Brief
         if others:
             blended = editing.blend(brief.phrases[at], (Word(degree.name, "color"),))
             brief = replace(brief, phrases=(*brief.phrases[:at], blended, *brief.phrases[at + 1 :]))
+    if at is not None and _is_color(degree) and editing.several_subjects(brief):
+        blended = editing.blend(brief.phrases[at], pieces[:1])
+        return replace(brief, phrases=(*brief.phrases[:at], blended, *brief.phrases[at + 1 :]))
     if at is not None and not _is_color(degree):
         return replace(
             brief,

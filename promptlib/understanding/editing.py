@@ -5,6 +5,7 @@ A *group* is a phrase and the joined ones that go on from it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -101,11 +102,51 @@ def merge(brief: Brief, group: Sequence[Phrase]) -> Brief:
         if known is not None:
             brief = _with_phrase(brief, known, blend(brief.phrases[known], first.words))
             return _insert(brief, known + 1, rest)
+        brief = _colors_folded(brief)
         if head.domain == "background" or head.text == "background":
             brief = _drop_background(brief)
     if first.slot in ("action", "setting") or first.words[0].kind == "relation":
         return _extend(brief, first, rest)
     return _insert(brief, len(brief.phrases), [replace(first, joined=False), *rest])
+
+
+def several_subjects(brief: Brief) -> bool:
+    heads = [p.head for p in brief.phrases if p.slot == "subject" or p.words[0].kind == "and"]
+    return sum(1 for head in heads if head is not None and head.domain not in FORMAT_DOMAINS) > 1
+
+
+def _colors_folded(brief: Brief) -> Brief:
+    """Colours that stand alone go to their noun before another one comes."""
+    loose = [p for p in brief.phrases if p.slot == "color" and len(p.words) == 1 and p.words[0].kind == "color"]
+    at = main_subject(brief)
+    if not loose or at is None:
+        return brief
+    brief = _with_phrase(brief, at, blend(brief.phrases[at], loose[0].words))
+    return replace(brief, phrases=tuple(p for p in brief.phrases if p not in loose))
+
+
+def give_part(brief: Brief, quality: Word, part: Word) -> Brief:
+    """A part of the main subject that was not named before: with long hair."""
+    at = main_subject(brief)
+    owner = brief.phrases[at].head if at is not None else None
+    if at is None or owner is None or part.domain != "part" or not animate(owner):
+        return _insert(brief, len(brief.phrases), [Phrase((quality, part), "attribute")])
+    kept = tuple(
+        replace(w, text=re.sub(rf"\b[\w-]+-{re.escape(part.text)}ed\b ?", "", w.text)) for w in brief.phrases[at].words
+    )
+    brief = _with_phrase(brief, at, replace(brief.phrases[at], words=tuple(w for w in kept if w.text or w.source)))
+    had = at + 1 < len(brief.phrases) and brief.phrases[at + 1].words[0].text == "with" and brief.phrases[at + 1].joined
+    lead = Word("and", "and") if had else Word("with", "relation")
+    return _insert(brief, at + 1 + had, [Phrase((lead, quality, part), "action", True)])
+
+
+def head_position(words: Sequence[Word]) -> int | None:
+    """Where the counted noun stands: the mug of a mug of coffee."""
+    of = next((i for i, w in enumerate(words) if w.text == "of" and w.kind == "relation" and i), len(words))
+    before = [i for i, w in enumerate(words[:of]) if w.kind == "noun" or (i == of - 1 and w.kind == "material")]
+    before = before if of < len(words) else []
+    nouns = before or [i for i, w in enumerate(words) if w.kind == "noun"]
+    return nouns[-1] if nouns else None
 
 
 def worn(brief: Brief, group: Sequence[Phrase]) -> list[Phrase]:
@@ -179,28 +220,50 @@ def blend(phrase: Phrase, words: Sequence[Word]) -> Phrase:
         and not (w.kind in ATTRIBUTE_KINDS and lexicon.groups.get("opposites", {}).get(w.text) in opposites)
         and w.text not in {a.text for a in attributes}
     ]
+    kept = [_without_opposite(w, opposites) if w.kind == "noun" else w for w in kept]
     kept = [w for i, w in enumerate(kept) if not (w.kind == "and" and (i == 0 or kept[i - 1].kind == "and"))]
     heads = [w for w in words if w.kind == "noun"]
     first = next((i for i, w in enumerate(kept) if w.kind in NOUN_KINDS), len(kept))
-    last = max((i for i, w in enumerate(kept) if w.kind == "noun"), default=None)
+    if heads:
+        kept = [heads[-1] if _narrows(heads[-1], w) else w for w in kept]
+    last = head_position(kept)
     if numbers and last is not None and (not heads or same(kept[last], heads[-1])):
         singular = lexicon.lemma(kept[last].text)
         many = numbers[0].text not in ("one", "1")
         kept[last] = replace(kept[last], text=lexicon.plural(singular) if many else singular)
     relation = next((i + 1 for i, w in enumerate(kept[:first]) if w.kind in ("relation", "and")), 0)
-    row = [*kept[:relation], *numbers, *kept[relation:first], *attributes, *kept[first:]]
+    described = kept[relation:first]
+    if not recolored:
+        cut = next((i for i, w in enumerate(described) if w.kind == "color"), len(described))
+    else:
+        cut = len(described)
+    row = [*kept[:relation], *numbers, *described[:cut], *attributes, *described[cut:], *kept[first:]]
     return replace(phrase, words=tuple(row))
+
+
+def _narrows(new: Word, old: Word) -> bool:
+    """``golden hair`` for ``hair``: the same thing said more exactly."""
+    return old.kind == "noun" and new.text.endswith(" " + old.text)
+
+
+def _without_opposite(noun: Word, opposites: set[str | None]) -> Word:
+    """``old man`` made young, ``short hair`` made long: the noun alone."""
+    first, _, rest = noun.text.partition(" ")
+    if rest and lexicons.load().groups.get("opposites", {}).get(first) in opposites - {None}:
+        return replace(noun, text=rest, source="")
+    return noun
 
 
 def set_number(brief: Brief, count: int, written: str) -> Brief:
     """So many of the main subject."""
-    at = main_subject(brief)
+    at = _counted_subject(brief)
     if at is None:
         return brief
     lexicon = lexicons.load()
     phrase = brief.phrases[at]
     words = [w for w in phrase.words if w.kind not in ("number", "article", "measure")]
-    last = max(i for i, w in enumerate(words) if w.kind == "noun")
+    last = head_position(words)
+    assert last is not None  # a subject has a noun
     text = lexicon.lemma(words[last].text)
     words[last] = replace(words[last], text=lexicon.plural(text) if count > 1 else text)
     lead = 1 if words[0].kind in ("relation", "and") else 0
@@ -208,6 +271,20 @@ def set_number(brief: Brief, count: int, written: str) -> Brief:
     text = names[count] if count < len(names) else str(count)
     words.insert(lead, Word(text, "number", "", written if not written.isascii() else ""))
     return _with_phrase(brief, at, replace(phrase, words=tuple(words)))
+
+
+def _counted_subject(brief: Brief) -> int | None:
+    """What a bare number counts: the main subject, but rather a thing in a landscape than the landscape."""
+    things = [
+        index
+        for index, phrase in enumerate(brief.phrases)
+        if phrase.slot == "subject"
+        and (head := phrase.head)
+        and head.kind == "noun"
+        and head.domain not in FORMAT_DOMAINS
+    ]
+    countable = [i for i in things if (head := brief.phrases[i].head) and head.domain not in _PLACES]
+    return next(iter(countable), main_subject(brief))
 
 
 def avoid(brief: Brief, thing: str) -> Brief:
@@ -247,6 +324,9 @@ def _names(phrase: Phrase, word: Word) -> bool:
 
 def _strip(phrase: Phrase, word: Word) -> Phrase | None:
     """The phrase without an unwanted attribute, or None where the phrase itself is unwanted."""
+    of = next((i for i, w in enumerate(phrase.words) if i and w.text == "of" and w.kind == "relation"), None)
+    if of is not None and same(phrase.words[of - 1], word) and phrase.words[of + 1 :]:
+        return replace(phrase, words=phrase.words[of + 1 :])  # no bowl: the strawberries stay
     if word.kind in NOUN_KINDS or not phrase.nouns():
         return None
     words = tuple(w for w in phrase.words if w.text.lower() != word.text)
@@ -321,7 +401,8 @@ def _put(brief: Brief, index: int, position: int, new: Sequence[Phrase]) -> Brie
         ):
             start -= 1
     counted = [w for w in phrase.words[:start] if w.kind == "number" and w.text not in ("", "one", "1")]
-    if counted and words and words[-1].kind == "noun" and not any(w.kind == "number" for w in words):
+    of = any(w.text == "of" for w in phrase.words[1:position])
+    if counted and not of and words and words[-1].kind == "noun" and not any(w.kind == "number" for w in words):
         words = (*words[:-1], replace(words[-1], text=lexicon.plural(words[-1].text)))
     before = phrase.words[:start]
     if any(w.kind == "number" and w.text for w in words):

@@ -13,7 +13,7 @@ from promptlib import lexicon as lexicons
 from promptlib.brief import ATTRIBUTE_KINDS, FORMAT_DOMAINS, Phrase, Word
 from promptlib.understanding import chinese, segment
 from promptlib.understanding.chinese import Reading
-from promptlib.understanding.words import MODIFIER_SLOTS
+from promptlib.understanding.words import MODIFIER_SLOTS, positive_of
 
 _TOKEN = re.compile(r"[A-Za-zÀ-ÿ0-9][A-Za-zÀ-ÿ0-9'’\-/&]*(?:\.\d+)?|[\ue000-\uf8ff]|[\u3400-\u9fff]+|&|%")
 #: What may stand between a negation and the thing: no *other* than these.
@@ -101,6 +101,8 @@ def _cased(text: str, first: bool) -> str:
 
 def _guess(token: str, first: bool) -> Word:
     lowered = token.lower()
+    if positive := positive_of(lowered):
+        return Word(positive, "adjective")
     if token.isdigit():
         return Word(lowered, "number")
     if re.fullmatch(r"\w{2,}ing", lowered):
@@ -230,6 +232,8 @@ def _phrases(row: list[Word]) -> Iterable[Phrase]:
             continue
         current.append(word)
     while current and (current[-1].kind in ("and", "article") or current[-1].text.lower() in _LEADING):
+        current.pop()
+    if len(current) > 1 and current[-1].text.lower() in ("one", "ones") and current[-2].kind in ATTRIBUTE_KINDS:
         current.pop()
     if current:
         yield _phrase(current, yielded)

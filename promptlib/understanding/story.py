@@ -12,7 +12,9 @@ from collections.abc import Callable
 from promptlib import lexicon as lexicons
 
 #: A wish that points back at what was told: that is the picture then.
-_POINTS_BACK = re.compile(r"(?:这|那)(?:个|只|位|幅|种|一幕|一刻)?|(?:它|他|她)们?|\b(?:that|this|it|him|her|them|one)\b", re.IGNORECASE)
+_POINTS_BACK = re.compile(
+    r"(?:这|那)(?:个|只|位|幅|种|一幕|一刻)?|(?:它|他|她)们?|\b(?:that|this|it|him|her|them|one)\b", re.IGNORECASE
+)
 #: Time words of a story that became the picture.
 _TELLING = re.compile(
     r"^(?:从前|很久以前|小时候|昨天|昨晚|前几天|上周|去年|以前|有一天|那天)(?:我|我们)?(?:看到|看见|梦到|梦见|见到)?了?"
@@ -30,8 +32,6 @@ def without_story(parts: list[str], unframed: Callable[[str], str]) -> list[str]
         if at == wish:
             continue
         if lexicon.match("story", part) and not _wishes(part):
-            told.add(at)
-        elif wish is not None and at < wish and at - 1 in told and lexicon.match("story", part):
             told.add(at)
     if wish is not None and told and not _says_more(unframed(parts[wish])):
         before = [_TELLING.sub("", part) for at, part in enumerate(parts) if at != wish]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from promptlib import lexicon as lexicons
+from promptlib.brief import ATTRIBUTE_KINDS
+
 #: Kinds of words that make a phrase of their own, and its slot.
 MODIFIER_SLOTS = {
     "style": "style",
@@ -64,3 +67,25 @@ def participle(doing: str) -> str:
         return _IRREGULAR_PARTICIPLES[doing]
     first, _, rest = doing.partition(" ")
     return f"{first.removesuffix('ing')}ed {rest}".strip()
+
+
+def positives(comparative: str) -> list[str]:
+    """``bolder`` -> bold, ``redder`` -> red, ``whiter`` -> white, ``happier`` -> happy."""
+    lowered = comparative.lower()
+    stem = lowered.removesuffix("er")
+    forms = [lowered, stem, stem + "e"]
+    if stem.endswith("i"):
+        forms.append(stem[:-1] + "y")
+    if len(stem) > 2 and stem[-1] == stem[-2]:
+        forms.append(stem[:-1])
+    return forms
+
+
+def positive_of(comparative: str) -> str:
+    """The adjective a comparative is made of, if the lexicon knows it: glossier -> glossy; empty otherwise."""
+    lexicon = lexicons.load()
+    lowered = comparative.lower()
+    if not lowered.endswith("er") or lowered in lexicon.english:
+        return ""
+    known = (form for form in positives(lowered)[1:] if form in lexicon.english)
+    return next((form for form in known if lexicon.english[form].kind in ATTRIBUTE_KINDS), "")
