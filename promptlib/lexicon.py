@@ -52,6 +52,14 @@ class Degree:
     slot: str
 
 
+@dataclass(frozen=True)
+class Foreign:
+    """A word of a further language: its English, and its part in a sentence of that language."""
+
+    english: str
+    role: str
+
+
 @dataclass
 class Lexicon:
     """All words by what they look like in Chinese and in English, and the tables that go with them."""
@@ -63,6 +71,7 @@ class Lexicon:
     patterns: dict[str, list[tuple[str, re.Pattern[str]]]] = field(default_factory=dict)
     groups: dict[str, dict[str, str]] = field(default_factory=dict)
     plurals: dict[str, str] = field(default_factory=dict)
+    foreign: dict[str, dict[str, Foreign]] = field(default_factory=dict)
     longest: int = 1
 
     def find_english(self, text: str) -> Entry | None:
@@ -204,10 +213,18 @@ def _read_plural(lexicon: Lexicon, section: dict[str, str], cells: list[str]) ->
     lexicon.plurals[cells[0]] = cells[1]
 
 
+def _read_foreign(lexicon: Lexicon, section: dict[str, str], cells: list[str]) -> None:
+    """``english <tab> form, form, …``; Japanese forms are separated by spaces"""
+    table = lexicon.foreign.setdefault(section["language"], {})
+    for form in cells[1].split("," if section["language"] == "es" else None):
+        table.setdefault(form.strip(), Foreign(cells[0].strip(), section["role"]))
+
+
 _READERS = {
     "words": _read_word,
     "degrees": _read_degree,
     "patterns": _read_pattern,
     "groups": _read_group,
     "plurals": _read_plural,
+    "foreign": _read_foreign,
 }

@@ -37,7 +37,27 @@ _SHADES = {"深": False, "浓": False, "浅": True, "淡": True}
 _AMOUNTS = {"多": False, "少": True}
 _MORE_OF = re.compile(r"(?:再|稍微|稍|能不能|可以|给我)*(?:多|增加|加|少|减少)(?:一点|一些|点|些)")
 _UNCOUNTED = {
-    *["steam", "smoke", "water", "snow", "grass", "fog", "mist", "sand", "hair", "foam", "dust", "ice", "fire", "light", "rain", "moss", "fur", "makeup", "blood"]
+    *[
+        "steam",
+        "smoke",
+        "water",
+        "snow",
+        "grass",
+        "fog",
+        "mist",
+        "sand",
+        "hair",
+        "foam",
+        "dust",
+        "ice",
+        "fire",
+        "light",
+        "rain",
+        "moss",
+        "fur",
+        "makeup",
+        "blood",
+    ]
 }
 #: Parts of which there are several.
 _PAIRED = {

@@ -43,6 +43,13 @@ def _entries() -> dict[str, tuple[str, list[str]]]:
     return entries
 
 
+@cache
+def english_words() -> frozenset[str]:
+    """Every English word that the dictionary's explanations use."""
+    senses = " ".join(sense for _, senses in _entries().values() for sense in senses)
+    return frozenset(re.findall(r"[a-z]{5,}", senses.lower()))
+
+
 def known(chinese: str) -> bool:
     return chinese in _entries()
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from promptlib import lexicon as lexicons
 from promptlib.brief import ATTRIBUTE_KINDS, FORMAT_DOMAINS, Phrase, Word
-from promptlib.understanding import chinese, segment
+from promptlib.understanding import chinese, segment, spelling
 from promptlib.understanding.chinese import Reading
 from promptlib.understanding.words import MODIFIER_SLOTS, positive_of
 
@@ -29,7 +29,7 @@ _ANEW = {"a", "an", "the", "his", "her", "its", "their", "some", "with", "in", "
 
 def read(text: str, quotes: tuple[str, ...] = ()) -> Reading:
     """The phrases of one clause."""
-    tokens = _TOKEN.findall(text)
+    tokens = [_spelled(token, at) for at, token in enumerate(_TOKEN.findall(text))]
     reading = Reading()
     kept: list[str] = []
     at = 0
@@ -51,6 +51,15 @@ def read(text: str, quotes: tuple[str, ...] = ()) -> Reading:
     reading.phrases = list(_phrases(_predicates(words(kept, quotes))))
     reading.avoid = [_in_english(thing) for thing in reading.avoid]
     return reading
+
+
+def _spelled(token: str, at: int) -> str:
+    """A token without slips of the pen; a capital inside a sentence is a name's."""
+    return spelling.mended(token.lower() if at == 0 and token[1:].islower() and mendable(token) else token)
+
+
+def mendable(token: str) -> bool:
+    return spelling.mended(token.lower()) != token.lower()
 
 
 def words(tokens: list[str], quotes: tuple[str, ...] = ()) -> list[Word]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from promptlib import lexicon as lexicons
 from promptlib.brief import FORMAT_DOMAINS, Phrase, Word
-from promptlib.understanding import chinese, english
+from promptlib.understanding import chinese, english, foreign
 from promptlib.understanding.chinese import Reading
 from promptlib.understanding.segment import QUOTE_BASE, segment
 
@@ -54,6 +54,9 @@ def prepare(text: str) -> Message:
 
     text = _QUOTED.sub(mask, text)
     text = _emoji_names(unicodedata.normalize("NFKC", text), language)
+    said = foreign.in_english(text)
+    if said != text:
+        text, language = said, "en"
     if language == "zh":
         text = simplified(text)
     return Message(_plain(text, language), language, tuple(quotes))
