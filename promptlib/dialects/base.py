@@ -52,8 +52,7 @@ class Dialect(ABC):
 
     def draft(self, brief: Brief, target: Target, nearest: Nearest | None = None) -> Draft:
         """The brief's phrases as tags in prompt order."""
-        rows = sorted(groups(brief.phrases), key=lambda group: _RANK.get(group[0].slot, 2))
-        return Draft([tag for group in rows if (tag := self.tag(group)).text])
+        return Draft([tag for group in in_order(brief.phrases) if (tag := self.tag(group)).text])
 
     def tag(self, group: Sequence[Phrase]) -> Tag:
         """One tag of a phrase and what goes on from it."""
@@ -73,6 +72,11 @@ class Dialect(ABC):
     @abstractmethod
     def render(self, tags: Sequence[Tag]) -> str:
         """The positive prompt of the tags."""
+
+
+def in_order(phrases: Sequence[Phrase]) -> list[list[Phrase]]:
+    """The groups of phrases, what there is before how it looks."""
+    return sorted(groups(phrases), key=lambda group: _RANK.get(group[0].slot, 2))
 
 
 def origin_of(group: Iterable[Phrase]) -> str:
