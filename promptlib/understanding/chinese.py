@@ -44,6 +44,7 @@ _POSTURES = (
     "growing",
     "floating",
     "arranged",
+    "reflected",
     "swimming",
     "walking",
     "running",

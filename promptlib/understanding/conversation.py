@@ -30,6 +30,8 @@ _PICTURE_DOMAINS = {
     "landmark",
     "",
 }
+#: Something is said to be somewhere in the picture.
+_THERE_IS = re.compile(r".{0,6}[上里中外旁边前后下面处内间](?:还|也|再|要|应该)?有")
 _PRONOUNS = re.compile(r"\b(?:it|him|her|them|this|that|the same)\b|它|他|她|这", re.IGNORECASE)
 
 
@@ -138,7 +140,7 @@ def _stands_alone(brief: Brief, phrases: list[Phrase], text: str) -> bool:
     head = phrases[0].head
     if head is None or head.domain not in _PICTURE_DOMAINS or _PRONOUNS.search(text):
         return False
-    if editing.find(brief, head) is not None:
+    if editing.find(brief, head) is not None or _THERE_IS.match(text):
         return False
     complete = re.match(r"(?:an?|some|two|three|\d+)\s|[一两三]", text) is not None
     return complete or head.domain in {"animal", "vehicle", "building", "landmark", "fantasy"}

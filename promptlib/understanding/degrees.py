@@ -25,7 +25,8 @@ _WHOLE = re.compile(
 #: What tells a wish for more or less from a plain description.
 _DEGREE_MARK = re.compile(
     r"不够|太(?![空阳平极子后监婆爷古湖])|[别更]|(?:一点|一些|点|些)儿?(?:的|颜色|$)|"
-    r"\b(?:not too|not so|not very|enough|too|a bit more|a little more)\b|\w+er (?:one|ones|version)\b",
+    r"\b(?:not too|not so|not very|enough|too|a bit more|a little more)\b|"
+    r"^(?:(?:give me|i want|i need|make|and|but|please|an?|the|even|much|some|now) )*\w+er (?:one|ones|version)$",
     re.IGNORECASE,
 )
 
@@ -35,34 +36,16 @@ _MEASURED = re.compile(r"^(?:这|那)?(?:[一]?[只个张条朵匹头座辆棵�
 _SHADES = {"深": False, "浓": False, "浅": True, "淡": True}
 #: What asks for more of a thing, or less.
 _AMOUNTS = {"多": False, "少": True}
+#: How hard it rains or blows.
+_FORCES = {"大": True, "强": True, "猛": True, "小": False, "弱": False, "轻": False}
 _MORE_OF = re.compile(r"(?:再|稍微|稍|能不能|可以|给我)*(?:多|增加|加|少|减少)(?:一点|一些|点|些)")
-_UNCOUNTED = {
-    *[
-        "steam",
-        "smoke",
-        "water",
-        "snow",
-        "grass",
-        "fog",
-        "mist",
-        "sand",
-        "hair",
-        "foam",
-        "dust",
-        "ice",
-        "fire",
-        "light",
-        "rain",
-        "moss",
-        "fur",
-        "makeup",
-        "blood",
-    ]
-}
+_UNCOUNTED = set(
+    "steam smoke water snow grass fog mist sand hair foam dust ice fire light rain moss fur makeup blood".split()  # noqa: SIM905
+)
 #: Parts of which there are several.
-_PAIRED = {
-    *"eye ear hand foot leg arm wing petal lip horn finger tooth cheek eyebrow eyelash leaf paw antler braid claw".split()  # noqa: SIM905
-}
+_PAIRED = set(
+    "eye ear hand foot leg arm wing petal lip horn finger tooth cheek eyebrow eyelash leaf paw antler claw".split()  # noqa: SIM905
+)
 
 
 def apply(brief: Brief, clause: str) -> Brief | None:
@@ -78,6 +61,8 @@ def apply(brief: Brief, clause: str) -> Brief | None:
                 if (
                     changed := _shade(brief, about, quality) or _quantity(brief, about, quality, label, clause)
                 ) is not None:
+                    return changed
+                if (changed := _weather(brief, about, quality, label)) is not None:
                     return changed
                 degree, less = _degree(quality, label)
                 if degree is not None:
@@ -147,6 +132,24 @@ def _shade(brief: Brief, noun: str, quality: str) -> Brief | None:
     return None
 
 
+def _weather(brief: Brief, noun: str, quality: str, label: str) -> Brief | None:
+    """雨 小一点: light rain."""
+    entry = lexicons.load().chinese.get(noun) or lexicons.load().english.get(noun)
+    if entry is None or entry.kind != "weather" or quality not in _FORCES:
+        return None
+    force = "heavy" if _FORCES[quality] == (label != "less") else "light"
+    bare = entry.english.split()[-1]
+    phrases = [
+        replace(
+            p, words=tuple(w for w in p.words if w.text.split()[-1:] != [bare] or w.kind not in ("weather", "noun"))
+        )
+        for p in brief.phrases
+    ]
+    said = Phrase((Word(f"{force} {bare}", "weather", "weather"),), "setting")
+    kept = tuple(p for p in phrases if any(w.kind != "relation" for w in p.words))
+    return replace(brief, phrases=(*kept, said))
+
+
 def _quantity(brief: Brief, noun: str, quality: str, label: str, clause: str) -> Brief | None:
     """热气 多一点, more plants: so many of a thing, be it there already or not."""
     lexicon = lexicons.load()
@@ -159,7 +162,8 @@ def _quantity(brief: Brief, noun: str, quality: str, label: str, clause: str) ->
         return None
     else:
         entry = lexicon.chinese.get(quality) or lexicon.find_english(quality)
-        thing = Word(entry.english, "noun", entry.domain) if entry and entry.kind == "noun" else None
+        named = entry if entry and entry.kind in ("noun", "weather") else None
+        thing = Word(named.english, "noun", named.domain) if named else None
     if thing is None:
         return None
     mass = thing.domain in ("mass", "material") or thing.text in _UNCOUNTED
@@ -251,7 +255,9 @@ def _plain(words: str) -> str:
 
 
 def _next_step(brief: Brief, steps: tuple[str, ...]) -> str:
-    said = {word.text for phrase in brief.phrases for word in phrase.words} | {p.text for p in brief.phrases}
+    words = [word for phrase in brief.phrases for word in phrase.words]
+    said = {word.text for word in words} | {p.text for p in brief.phrases}
+    said |= {word.text.partition(" ")[0] for word in words if word.kind == "noun"}  # cute robot
     reached = [i for i, step in enumerate(steps) if step.split(",")[0].strip() in said]
     return steps[min(max(reached) + 1, len(steps) - 1)] if reached else steps[0]
 

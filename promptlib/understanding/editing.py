@@ -155,7 +155,8 @@ def worn(brief: Brief, group: Sequence[Phrase]) -> list[Phrase]:
     wearer = brief.phrases[at].head if at is not None else None
     if not (head and wearer and head.domain == "clothes" and animate(wearer)) or group[0].slot != "subject":
         return list(group)
-    return [Phrase((Word("wearing", "verb"), *group[0].words), "action"), *group[1:]]
+    verb = "holding" if re.search(r"umbrella|parasol|\bfan\b|bag\b|suitcase|cane|basket", head.text) else "wearing"
+    return [Phrase((Word(verb, "verb"), *group[0].words), "action"), *group[1:]]
 
 
 def _extend(brief: Brief, phrase: Phrase, rest: Sequence[Phrase]) -> Brief:
@@ -220,7 +221,8 @@ def blend(phrase: Phrase, words: Sequence[Word]) -> Phrase:
         and not (w.kind in ATTRIBUTE_KINDS and lexicon.groups.get("opposites", {}).get(w.text) in opposites)
         and w.text not in {a.text for a in attributes}
     ]
-    kept = [_without_opposite(w, opposites) if w.kind == "noun" else w for w in kept]
+    again = {w.text.rpartition(" ")[2] for w in attributes}
+    kept = [_without_opposite(w, opposites, again) if w.kind == "noun" else w for w in kept]
     kept = [w for i, w in enumerate(kept) if not (w.kind == "and" and (i == 0 or kept[i - 1].kind == "and"))]
     heads = [w for w in words if w.kind == "noun"]
     first = next((i for i, w in enumerate(kept) if w.kind in NOUN_KINDS), len(kept))
@@ -246,10 +248,10 @@ def _narrows(new: Word, old: Word) -> bool:
     return old.kind == "noun" and new.text.endswith(" " + old.text)
 
 
-def _without_opposite(noun: Word, opposites: set[str | None]) -> Word:
+def _without_opposite(noun: Word, opposites: set[str | None], again: set[str]) -> Word:
     """``old man`` made young, ``short hair`` made long: the noun alone."""
     first, _, rest = noun.text.partition(" ")
-    if rest and lexicons.load().groups.get("opposites", {}).get(first) in opposites - {None}:
+    if rest and (first in again or lexicons.load().groups.get("opposites", {}).get(first) in opposites - {None}):
         return replace(noun, text=rest, source="")
     return noun
 

@@ -242,7 +242,8 @@ def _phrases(row: list[Word]) -> Iterable[Phrase]:
         current.append(word)
     while current and (current[-1].kind in ("and", "article") or current[-1].text.lower() in _LEADING):
         current.pop()
-    if len(current) > 1 and current[-1].text.lower() in ("one", "ones") and current[-2].kind in ATTRIBUTE_KINDS:
+    alone = not any(word.kind in ("relation", "and") for word in current)
+    if len(current) > 1 and alone and current[-1].text in ("one", "ones") and current[-2].kind in ATTRIBUTE_KINDS:
         current.pop()
     if current:
         yield _phrase(current, yielded)

@@ -17,9 +17,9 @@ from promptlib.understanding.segment import segment
 _KANA = re.compile(r"[\u3041-\u30ff]")
 _SPANISH_MARK = re.compile(r"[ñ¿¡áéíóú]", re.IGNORECASE)
 #: Spanish words that English requests do not have.
-_SPANISH = {
-    *"un una unos unas el los las con sobre en y del al sin por de estilo quiero dibuja pinta haz crea bajo junto".split()  # noqa: SIM905
-}
+_SPANISH = set(
+    "un una unos unas el los las con sobre en y del al sin por de estilo quiero dibuja pinta haz crea junto".split()  # noqa: SIM905
+)
 _WORDS = re.compile(r"\w+(?:'\w+)?|[^\w\s]|\s+")
 #: English, figures and masked quotes inside Japanese.
 _ASIDE = re.compile(r"[ -~]+|[\ue000-\uf8ff]")
@@ -31,8 +31,8 @@ def in_english(text: str) -> str:
     if _KANA.search(text):
         return _placed(", ".join(said for part in _MARKS.split(text) if (said := _Japanese().read(part)))) or text
     words = re.findall(r"\w+", text.lower())
-    said = sum(word in _SPANISH for word in words)
-    if said >= 2 or (said and _SPANISH_MARK.search(text)):
+    hits = sum(word in _SPANISH for word in words)
+    if hits >= 2 or (hits and _SPANISH_MARK.search(text)):
         return _from_spanish(text)
     return text
 

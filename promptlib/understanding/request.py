@@ -22,7 +22,8 @@ _QUOTED = re.compile(
 _CLAUSE_END = re.compile(r"[,,。;;!!??\n~|·•…]+|(?<!\d)\.(?!\d)|\.(?=\s|$)|(?<=\w):\s|:")
 #: A space between Chinese words that are listed, not run together (美女 汉服 樱花).
 _LISTED = re.compile(
-    r"(?<=[\u3400-\u9fff])(?<![的地得和与在着了一只个张条把是有穿戴画请我要两三四五六七八九十几])[ \u3000]+(?=[\u3400-\u9fff])(?![的和与在])"
+    r"(?<=[\u3400-\u9fff])(?<![的地得和与在着了一只个张条把是有穿戴画请我要两三四五六七八九十几])"
+    r"[ \u3000]+(?=[\u3400-\u9fff])(?![的和与在])"
 )
 _ENGLISH_GRAMMAR = re.compile(
     r"\b(?:a|an|the|in|on|of|with|and|at|by|under|wearing|holding|please|without|for|is|no|to|from|into)\b",

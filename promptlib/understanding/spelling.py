@@ -1,7 +1,7 @@
 """Slips of the pen in well-known visual words: portait -> portrait, dramtic -> dramatic.
 
-Only a word that nobody knows is mended, and only to one that is very near. Known are the words of the lexicon and
-of the English side of the dictionary; names and rare words stay as they were typed.
+Only a word that nobody knows is mended, and only to one that is very near. Known are the words of the lexicon,
+of the models' own vocabulary and of the dictionary; names and rare words stay as they were typed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 from promptlib import lexicon as lexicons
+from promptlib import tokens
 from promptlib.understanding import dictionary
 
 #: Shorter words have too many neighbours.
@@ -22,11 +23,13 @@ def mended(word: str) -> str:
     """The word that was meant."""
     if len(word) < _SHORTEST or not (word.isascii() and word.isalpha() and word.islower()):
         return word
-    if word in _vocabulary() or lexicons.load().find_english(word) or word in dictionary.english_words():
+    if word in _vocabulary() or lexicons.load().find_english(word) or tokens.count(word) == 1:
+        return word
+    if word in dictionary.english_words():
         return word
     allowed = 2 if len(word) >= _LONG else 1
     near = [
-        (distance, abs(len(other) - len(word)), other)
+        (distance, -len(other), other)
         for other in _vocabulary()
         if other[0] == word[0] and abs(len(other) - len(word)) <= allowed
         if (distance := _distance(word, other)) <= allowed
