@@ -24,10 +24,10 @@ SLOTS = ("style", "medium", "light", "camera", "mood")
 #: for an animal), or another one. Measured with the seed library: what shares nothing with a request lies below 0.2,
 #: a prompt for the same picture in other words around 0.5.
 SIMILAR = {
-    "style": (0.25, 0.38, 0.45),
-    "medium": (0.25, 0.38, 0.45),
+    "style": (0.25, 0.42, 0.45),
+    "medium": (0.25, 0.42, 0.45),
     "light": (0.18, 0.25, 0.38),
-    "camera": (0.18, 0.25, 0.38),
+    "camera": (0.18, 0.31, 0.38),
     "mood": (0.36, 0.45, 0.48),
 }
 #: Prompts below this score lend nothing; those that nobody scored do.
