@@ -263,3 +263,39 @@ def test_scores_hold(path: Path) -> None:
 )
 def test_words_that_look_like_grammar_stay(text: str, prompt: str) -> None:
     assert written(text) == prompt
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("un gato negro durmiendo sobre un sofá rojo", "black cat sleeping on a red sofa"),
+        ("quiero una taza de café sobre una mesa de madera", "cup of coffee on a wooden table"),
+        ("桜の木の下でお茶を飲む着物の女性", "woman in kimono drinking tea under cherry blossom tree"),
+        ("赤い傘を持った女の子を描いてください", "girl holding red umbrella"),
+    ],
+)
+def test_spanish_and_japanese_come_out_usable(text: str, prompt: str) -> None:
+    assert written(text) == prompt
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("portait of a wizard, dramtic lighting", "wizard, dramatic lighting, portrait"),
+        ("Shakira with an axolotl in Valparaiso", "Shakira with an axolotl in Valparaiso"),
+        ("a desk without clutter", "desk"),
+    ],
+)
+def test_slips_of_visual_words_are_mended_and_names_are_not(text: str, prompt: str) -> None:
+    assert written(text) == prompt
+
+
+def test_a_story_is_painted_only_where_it_is_the_picture() -> None:
+    assert written("上周和室友闹翻了,有点难受,想看一片安静的湖") == "quiet lake"
+    assert written("从前有座山,山里有个小和尚在扫落叶,你帮我把这个小和尚画出来").startswith("mountain")
+    assert written("my uncle passed away recently, please paint a candle by a window") == "candle by a window"
+
+
+def test_every_subject_keeps_its_own_attributes() -> None:
+    prompt = written("一个红帽子的小男孩和一个穿绿裙子的小女孩")
+    assert prompt == "little boy in red hat and little girl wearing green dress"

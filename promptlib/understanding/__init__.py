@@ -27,7 +27,7 @@ def understand(text: str, previous: Brief | None = None) -> Brief:
     if flags.raw or raw.looks_like_tags(unflagged):
         return _safe(_with_parameters(Brief("image", text, raw=unflagged.strip()), flags))
     message = request.prepare(text)
-    intent = _chat_intent(message.text)
+    intent = _chat_intent(message.spoken)
     if intent and intent != "unclear":
         kind = "question" if intent.startswith(_QUESTIONS) else "chat"
         return Brief(kind, text, message.language, intent=intent)

@@ -283,6 +283,8 @@ class _Reader(Cursor):
     def _preposition(self) -> None:
         start, word = self.at, self._take()
         self._skip("particle")
+        if word.source == "正在" and self._kind() == "verb":
+            return
         described = self._kind() == "verb" and self._kind(1) == "de" and self._kind(2) in NP_STARTS
         thing = self._kind() == "weather" or (
             self._kind() in THINGLIKE and (self._kind(1) == "place" or word.text in ("through", "from", "toward"))
@@ -366,7 +368,7 @@ class _Reader(Cursor):
         if (
             self._kind() in NP_STARTS
             or (self._kind() in THINGLIKE and self._kind() != "time")
-            or (self._kind() == "verb" and self._kind(1) == "de" and self._kind(2) in NP_STARTS)
+            or (self._kind() == "verb" and self._kind(1) == "de" and self._kind(2) in NP_STARTS and not self._anew())
         ):
             said = (*said, *self._objects())
         else:

@@ -30,6 +30,8 @@ _ANEW = {"a", "an", "the", "his", "her", "its", "their", "some", "with", "in", "
 def read(text: str, quotes: tuple[str, ...] = ()) -> Reading:
     """The phrases of one clause."""
     tokens = [_spelled(token, at) for at, token in enumerate(_TOKEN.findall(text))]
+    while tokens and tokens[0].lower() == "of":
+        tokens = tokens[1:]  # what was said before is taken off: a vertical picture of
     reading = Reading()
     kept: list[str] = []
     at = 0

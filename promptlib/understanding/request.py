@@ -19,7 +19,7 @@ _QUOTED = re.compile(
     r"“([^”]+)”|「([^」]+)」|『([^』]+)』|《([^》]+)》|\"([^\"]+)\"|(?<!\w)'([^']{2,}?)'(?!\w)|‘([^’]+)’(?!\w)"
 )
 #: A full stop inside a number or an abbreviation ends nothing.
-_CLAUSE_END = re.compile(r"[,,。;;!!??\n~|·•…]+|(?<!\d)\.(?!\d)|\.(?=\s|$)|(?<=\w):\s|:")
+_CLAUSE_END = re.compile(r"[,,。;;!!??\n~|·•…]+|\s[-–—]+\s|(?<!\d)\.(?!\d)|\.(?=\s|$)|(?<=\w):\s|:")
 #: A space between Chinese words that are listed, not run together (美女 汉服 樱花).
 _LISTED = re.compile(
     r"(?<=[\u3400-\u9fff])(?<![的地得和与在着了一只个张条把是有穿戴画请我要两三四五六七八九十几])"
@@ -39,6 +39,7 @@ class Message:
 
     text: str
     language: str
+    spoken: str = ""  # before colloquial wordings are said plainly
     quotes: tuple[str, ...] = ()
     clauses: list[str] = field(default_factory=list)
 
@@ -60,7 +61,7 @@ def prepare(text: str) -> Message:
         text, language = said, "en"
     if language == "zh":
         text = simplified(text)
-    return Message(_plain(text, language), language, tuple(quotes))
+    return Message(_plain(text, language), language, text, tuple(quotes))
 
 
 def _plain(text: str, language: str) -> str:

@@ -31,7 +31,7 @@ def without_story(parts: list[str], unframed: Callable[[str], str]) -> list[str]
     for at, part in enumerate(parts):
         if at == wish:
             continue
-        if lexicon.match("story", part) and not _wishes(part):
+        if lexicon.match("story", part) and not lexicon.match("reason", part) and not _wishes(part):
             told.add(at)
     if wish is not None and told and not _says_more(unframed(parts[wish])):
         before = [_TELLING.sub("", part) for at, part in enumerate(parts) if at != wish]
