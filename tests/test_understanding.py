@@ -282,7 +282,7 @@ def test_spanish_and_japanese_come_out_usable(text: str, prompt: str) -> None:
     ("text", "prompt"),
     [
         ("portait of a wizard, dramtic lighting", "wizard, dramatic lighting, portrait"),
-        ("Shakira with an axolotl in Valparaiso", "Shakira with an axolotl in Valparaiso"),
+        ("an axolotl beside Shakira in Valparaiso", "axolotl beside Shakira in Valparaiso"),
         ("a desk without clutter", "desk"),
     ],
 )
