@@ -16,7 +16,10 @@ _NUMBERS = {
     **{
         word: n
         for n, word in enumerate(
-            ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+            (
+                "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+                "sixteen seventeen eighteen nineteen"
+            ).split()  # noqa: SIM905
         )
     },
     "两": 2,
@@ -30,6 +33,11 @@ _NUMBERS = {
     "几": 3,
     "half a dozen": 6,
     "dozen": 12,
+    "a couple": 2,
+}
+_TENS = {
+    word: 10 * n
+    for n, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
 }
 #: Midjourney's flags that easel serves; every other one is named in a note.
 _SERVED_FLAGS = {"ar", "aspect", "no", "seed", "raw"}
@@ -86,9 +94,16 @@ def extract_flags(text: str, found: Parameters) -> str:
 
 
 def number(text: str) -> int:
-    """A number in digits, Chinese or English; 0 where it is none."""
+    """A number in digits, Chinese or English up to 99; 0 where it is none."""
     text = text.strip().lower()
-    return int(text) if text.isdigit() else _NUMBERS.get(text, 0)
+    if text.isdigit():
+        return int(text)
+    tens, ten, ones = text.partition("十")
+    if ten:
+        return 10 * _NUMBERS.get(tens or "一", 0) + _NUMBERS.get(ones, 0)
+    if len(words := re.split(r"[- ]", text)) == 2 and words[0] in _TENS:
+        return _TENS[words[0]] + _NUMBERS.get(words[1], 0)
+    return _NUMBERS.get(text, 0) or _TENS.get(text, 0)
 
 
 def _apply(label: str, match: re.Match[str], found: Parameters) -> str:
@@ -96,11 +111,12 @@ def _apply(label: str, match: re.Match[str], found: Parameters) -> str:
     if label == "size":
         found.width, found.height = int(groups["w"]), int(groups["h"])
     elif label == "ratio":
-        if not (0 < int(groups["w"]) <= 32 and 0 < int(groups["h"]) <= 32):
+        width, height = number(groups["w"]), number(groups["h"])
+        if not (0 < width <= 32 and 0 < height <= 32):
             return match[0]
-        found.aspect = f"{int(groups['w'])}:{int(groups['h'])}"
+        found.aspect = f"{width}:{height}"
     elif label == "seed":
-        found.seed = int(groups["n"])
+        found.seed = number(groups["n"])
     elif label == "count":
         count = number(groups["n"])
         if not 1 < count <= 16:
