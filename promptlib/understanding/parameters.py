@@ -11,17 +11,11 @@ from dataclasses import dataclass, field
 
 from promptlib import lexicon as lexicons
 
+_UNITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_TEENS = ("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
 _NUMBERS = {
     **{word: n for n, word in enumerate("零一二三四五六七八九十")},
-    **{
-        word: n
-        for n, word in enumerate(
-            (
-                "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-                "sixteen seventeen eighteen nineteen"
-            ).split()  # noqa: SIM905
-        )
-    },
+    **{word: n for n, word in enumerate((*_UNITS, *_TEENS))},
     "两": 2,
     "俩": 2,
     "a": 1,
@@ -34,6 +28,9 @@ _NUMBERS = {
     "half a dozen": 6,
     "dozen": 12,
     "a couple": 2,
+    "pair": 2,
+    "trio": 3,
+    "仨": 3,
 }
 _TENS = {
     word: 10 * n
