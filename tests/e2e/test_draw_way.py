@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,14 @@ def sentence(done: subprocess.CompletedProcess[str]) -> str:
 
 def interrupted(home: Path, *arguments: str, after: str) -> tuple[int | None, str, str]:
     """Run a command, press Ctrl-C when a file of that name has appeared; exit code, output, errors."""
+    # A shell starts what runs in the background deaf to Ctrl-C, and that is inherited; people's shells do not.
     with subprocess.Popen(
-        [EASEL, *arguments], env=environ(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [EASEL, *arguments],
+        env=environ(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         deadline = time.monotonic() + 200
         while not list(home.rglob(after)) and process.poll() is None and time.monotonic() < deadline:
