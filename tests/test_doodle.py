@@ -170,13 +170,16 @@ def trained(pictures, encoded, tmp_path_factory):
     lines: list[str] = []
     vae = train.train_autoencoder(pictures, SMALL, encoded, folder, 0.03, lambda share, line: lines.append(line), 2)
     net = train.train_denoiser(SMALL, encoded, folder, 0.05, lambda share, line: lines.append(line), 4)
+    vae = train.polish_autoencoder(
+        vae, net, pictures, SMALL, encoded, folder, 0.03, lambda share, line: lines.append("polish " + line), 2
+    )
     model.save(model.make_pipeline(net.tokenizer, net.text_encoder, net.unet, vae), folder / "model")
     return folder, lines
 
 
 def test_training_goes_on_from_its_checkpoint(trained, encoded):
     folder, lines = trained
-    assert lines
+    assert any(line.startswith("polish") for line in lines)
     before = torch.load(folder / "denoiser.pt", weights_only=True)["steps"]
     assert before > 0
     train.train_denoiser(SMALL, encoded, folder, 0.1, lambda share, line: None, 4)

@@ -12,8 +12,8 @@ from pipeline.errors import DoodleError
 
 #: The model that ships with easel.
 SHIPPED = PATH.parent
-#: The share of a training budget that goes to the autoencoder.
-AUTOENCODER = 0.25
+#: The shares of a training budget that go to the autoencoder, and to its last polish; the rest is the denoiser's.
+AUTOENCODER, POLISH = 0.25, 0.08
 
 Echo = Callable[[str], None]
 
@@ -41,7 +41,7 @@ def fetch(folder: Path, echo: Echo) -> tuple[Vocabulary, Any]:
 
 
 def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
-    """Art, latents, autoencoder, denoiser, saved as a diffusers folder in `out`."""
+    """Art, latents, autoencoder, denoiser, polish, saved as a diffusers folder in `out`."""
     from pipeline.doodle import latents, model
     from pipeline.doodle import train as training
 
@@ -51,7 +51,11 @@ def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
     vae = training.train_autoencoder(
         pictures, vocabulary, encoded, folder, minutes * AUTOENCODER, _report("autoencoder", echo)
     )
-    net = training.train_denoiser(vocabulary, encoded, folder, minutes * (1 - AUTOENCODER), _report("denoiser", echo))
+    left = minutes * (1 - AUTOENCODER - POLISH)
+    net = training.train_denoiser(vocabulary, encoded, folder, left, _report("denoiser", echo))
+    vae = training.polish_autoencoder(
+        vae, net, pictures, vocabulary, encoded, folder, minutes * POLISH, _report("polish", echo)
+    )
     pipeline = model.make_pipeline(net.tokenizer, net.text_encoder, net.unet, vae)
     model.save(pipeline.to("cpu"), out)
     echo(f"saved {out}")

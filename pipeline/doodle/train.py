@@ -1,8 +1,8 @@
-"""Train the embedded model: the decoder of its autoencoder, then the text-conditioned denoiser.
+"""Train the embedded model: the decoder of its autoencoder, the text-conditioned denoiser, the decoder once more.
 
-Read it top to bottom. Both trainings run for a budget of minutes, keep a checkpoint in the work folder and go on from
-it when started again; the learning rate follows the share of the budget that is used up. Everything runs on CUDA in
-bfloat16 as well as on the CPU in float32.
+Read it top to bottom. Each training runs for a budget of minutes, keeps a checkpoint in the work folder and goes on
+from it when started again; the learning rate follows the share of the budget that is used up. Everything runs on CUDA
+in bfloat16 as well as on the CPU in float32.
 """
 
 from __future__ import annotations
@@ -103,35 +103,80 @@ def train_autoencoder(
 ) -> DoodleAutoencoder:
     """Fit the decoder to undo the linear encoder.
 
-    The latents get noise of a random strength up to 0.4, because the denoiser's are never clean. The loss is absolute
-    and squared error, and the absolute error of the differences between neighbours, which keeps outlines crisp.
+    The latents get noise of a random strength up to 0.4, because the denoiser's are never clean.
     """
     vae: DoodleAutoencoder = DoodleAutoencoder().to(device())
     offset = torch.from_numpy(latents.basis.offset)
     vae.encoder.load_state_dict({"weight": latents.basis.conv_weight(), "bias": offset})
-    vae.encoder.requires_grad_(False)
     run = Run(folder / "autoencoder.pt", vae.decoder, minutes, peak=1e-3, average=0.998)
     rng, chance = random.Random(seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
-    colors = list(vocabulary.colors.values())
     while run.going():
         what = draw(latents, vocabulary, batch, rng)
-        rows = zip(what.subject.tolist(), what.style.tolist(), what.version.tolist(), strict=True)
-        pictures = [np.array(art[i, j]) if not k else recolor(np.array(art[i, j]), colors[k - 1]) for i, j, k in rows]
-        real = torch.from_numpy(on_background(np.stack(pictures), what.background.numpy())).permute(0, 3, 1, 2)
-        real = real.contiguous().to(device())
-        with torch.no_grad():
-            z = vae.encoder(real)
+        clean = latents.compose(what.subject, what.style, what.version, what.background)
         strength = torch.rand(batch, 1, 1, 1, generator=chance) * 0.4
-        z = z + (torch.randn(z.shape, generator=chance) * strength).to(z)
-        with half():
-            painted = vae.decoder(z).float()
-        edges = sum(l1_loss(painted.diff(dim=d), real.diff(dim=d)) for d in (2, 3))
-        loss = l1_loss(painted, real) + mse_loss(painted, real) + edges
-        run.step(loss)
+        noisy = clean + torch.randn(clean.shape, generator=chance) * strength
+        run.step(_decoding_loss(vae, noisy.to(device()), _real(art, vocabulary, what)))
         progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
     run.save()
     vae.decoder.load_state_dict(run.averaged())
     return vae
+
+
+def polish_autoencoder(
+    vae: DoodleAutoencoder,
+    net: Denoiser,
+    art: NDArray[np.uint8],
+    vocabulary: Vocabulary,
+    latents: LatentSet,
+    folder: Path,
+    minutes: float,
+    progress: Progress,
+    batch: int = 8,
+    seed: int = 0,
+) -> DoodleAutoencoder:
+    """Teach the decoder the denoiser's own mistakes.
+
+    It sees what the trained denoiser makes of a noisy picture (of t from 100 to 700) in one step, with noise of a
+    random strength up to 0.6 on top, and shall paint the real picture: what is grain to it is smoothed away.
+    """
+    run = Run(folder / "polish.pt", vae.decoder, minutes, peak=4e-4, average=0.99)
+    rng, chance = random.Random(seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
+    scheduler = model.make_scheduler()
+    signal, noise_level = scheduler.alphas_cumprod.sqrt(), (1 - scheduler.alphas_cumprod).sqrt()
+    while run.going():
+        what = draw(latents, vocabulary, batch, rng)
+        clean = latents.compose(what.subject, what.style, what.version, what.background)
+        times = torch.randint(100, 700, (batch,), generator=chance)
+        a, b = signal[times].view(-1, 1, 1, 1), noise_level[times].view(-1, 1, 1, 1)
+        noisy = (a * clean + b * torch.randn(clean.shape, generator=chance)).to(device())
+        with torch.no_grad(), half():
+            velocity = net(noisy, times.to(device()), what.captions).float()
+        guess = a.to(device()) * noisy - b.to(device()) * velocity
+        strength = torch.rand(batch, 1, 1, 1, generator=chance) * 0.6
+        guess = guess + (torch.randn(clean.shape, generator=chance) * strength).to(device())
+        run.step(_decoding_loss(vae, guess, _real(art, vocabulary, what)))
+        progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
+    run.save()
+    vae.decoder.load_state_dict(run.averaged())
+    return vae
+
+
+def _real(art: NDArray[np.uint8], vocabulary: Vocabulary, what: Draw) -> Tensor:
+    """The pictures of a batch, ``float[b, 3, 256, 256]`` in -1..1."""
+    colors = list(vocabulary.colors.values())
+    rows = zip(what.subject.tolist(), what.style.tolist(), what.version.tolist(), strict=True)
+    pictures = [np.array(art[i, j]) if not k else recolor(np.array(art[i, j]), colors[k - 1]) for i, j, k in rows]
+    real = torch.from_numpy(on_background(np.stack(pictures), what.background.numpy()))
+    return real.permute(0, 3, 1, 2).contiguous().to(device())
+
+
+def _decoding_loss(vae: DoodleAutoencoder, latents: Tensor, real: Tensor) -> Tensor:
+    """Absolute and squared error, and the absolute error of the differences between neighbours for crisp outlines."""
+    with half():
+        painted = vae.decoder(latents).float()
+    edges = l1_loss(painted.diff(dim=2), real.diff(dim=2)) + l1_loss(painted.diff(dim=3), real.diff(dim=3))
+    loss: Tensor = l1_loss(painted, real) + mse_loss(painted, real) + edges
+    return loss
 
 
 # --- the denoiser ---------------------------------------------------------------------------------------------------
