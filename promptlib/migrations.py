@@ -90,6 +90,12 @@ def m004_applied_files(db: Database) -> None:
     db.execute("CREATE TABLE library_files (name TEXT PRIMARY KEY, checksum TEXT NOT NULL)")
 
 
+@library()
+def m005_ratings_that_count(db: Database) -> None:
+    # What a person rated beyond their day's votes is kept and shown to them, and moves nothing.
+    db.execute("ALTER TABLE ratings ADD COLUMN counts INTEGER NOT NULL DEFAULT 1")
+
+
 @embeddings()
 def m001_embeddings(db: Database) -> None:
     db.execute("""

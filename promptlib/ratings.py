@@ -18,13 +18,28 @@ _RATINGS = """
     raters AS (
         SELECT who, sum(value) AS total, count(*) AS n
         FROM ratings JOIN prompts ON prompts.id = prompt_id
-        WHERE owner != who AND who IN (SELECT who FROM ratings WHERE prompt_id IN these)
+        WHERE counts AND owner != who AND who IN (SELECT who FROM ratings WHERE prompt_id IN these)
         GROUP BY who
     )
     SELECT prompt_id, value, owner = who AS own, coalesce(total, 0), coalesce(n, 0)
     FROM ratings JOIN prompts ON prompts.id = prompt_id LEFT JOIN raters USING (who)
-    WHERE prompt_id IN these
+    WHERE counts AND prompt_id IN these
 """
+
+#: Ratings of oneself are no votes: they count a quarter, for oneself, and promote nothing.
+_VOTES = """
+    SELECT count(*) FROM ratings JOIN prompts ON prompts.id = prompt_id
+    WHERE who = ? AND counts AND owner != who AND prompt_id != ? AND ratings.created > ?
+"""
+
+
+def has_vote_left(db: Database, prompt_id: int, who: str, votes: int | None, since: str) -> bool:
+    """Whether a rating of this prompt counts, when each person has so many votes from a time on; None is no limit."""
+    if votes is None:
+        return True
+    owner = db.execute("SELECT owner FROM prompts WHERE id = ?", [prompt_id]).fetchone()[0]
+    used: int = db.execute(_VOTES, [who, prompt_id, since]).fetchone()[0]
+    return owner == who or used < votes
 
 
 def touched_by(db: Database, prompt_id: int, who: str) -> list[int]:
