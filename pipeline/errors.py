@@ -29,6 +29,10 @@ class PaintingFailed(PipelineError):
     """The model broke while painting."""
 
 
+class PaintingDied(PipelineError):
+    """The process that painted a job died, again and again."""
+
+
 class Cancelled(PipelineError):
     """The painting was stopped because somebody asked for it."""
 

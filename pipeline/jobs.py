@@ -30,6 +30,7 @@ class Job:
         stopping: whether a running job is to be stopped.
         attempts: how often painting was begun.
         error: why it failed, one sentence.
+        fault: the kind of that error, such as ``OutOfMemory``, for faces that speak another language.
         created, started, finished: UTC, ISO 8601; empty for what has not happened.
     """
 
@@ -50,6 +51,7 @@ class Job:
     stopping: bool = False
     attempts: int = 0
     error: str = ""
+    fault: str = ""
     created: str = ""
     started: str = ""
     finished: str = ""
@@ -59,11 +61,29 @@ class Job:
         return tuple(range(self.seed, self.seed + self.count))
 
     @property
+    def work(self) -> float:
+        """How much one picture of it takes, in megapixels times steps."""
+        return self.steps * self.width * self.height / 1e6
+
+    @property
     def seconds(self) -> float | None:
         """How long the last attempt took, if it is over."""
         if not (self.started and self.finished):
             return None
         return (datetime.fromisoformat(self.finished) - datetime.fromisoformat(self.started)).total_seconds()
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How long a job still waits.
+
+    Args:
+        ahead: jobs painted before it, running ones included.
+        seconds: until all its pictures are there; None where no picture of a model before it was ever timed.
+    """
+
+    ahead: int
+    seconds: float | None
 
 
 @dataclass(frozen=True)

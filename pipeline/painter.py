@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from PIL.Image import Image
 
 from pipeline.backends import make_backend
 from pipeline.backends.base import Backend, PaintRequest
-from pipeline.errors import Cancelled, ModelMissing, PipelineError, SaveFailed
+from pipeline.errors import Cancelled, ModelMissing, OutOfMemory, PaintingFailed, PipelineError, SaveFailed
 from pipeline.jobs import Job, Picture
 from pipeline.metadata import Parameters, write_png
 from pipeline.profiles import Profile
@@ -70,10 +71,15 @@ class Painter:
             raise
         except PipelineError as error:
             log.warning("Job %s failed: %s", job.id, error)
-            return queue.fail(job.id, str(error))
+            return queue.fail(job.id, str(error), type(error).__name__)
+        except MemoryError:
+            log.exception("Job %s ran out of memory beside the model", job.id)
+            reason = f"Memory ran out while {job.model} painted; ask for a smaller or fewer pictures."
+            return queue.fail(job.id, reason, OutOfMemory.__name__)
         except Exception as error:
             log.exception("Job %s failed in an unforeseen way", job.id)
-            return queue.fail(job.id, f"Painting broke in an unforeseen way ({type(error).__name__}); see the log.")
+            reason = f"Painting broke in an unforeseen way ({type(error).__name__}); see the log."
+            return queue.fail(job.id, reason, PaintingFailed.__name__)
 
     def _paint(self, queue: JobQueue, job: Job, watch: Watch) -> Job:
         backend = self._backend_for(job.model)
@@ -81,16 +87,21 @@ class Painter:
         saved = {picture.position for picture in queue.pictures(job.id) if Path(picture.path).exists()}
         missing = [(position, seed) for position, seed in enumerate(job.seeds, 1) if position not in saved]
         if missing:
+            request = _request(job, tuple(seed for _, seed in missing))
+            # Loaded before the clock starts: what is noted is how long painting takes.
+            backend.check(request)
+            backend.load(lambda name: watch.stage(job.id, name))
+            begun = time.perf_counter()
             images = backend.paint(
-                _request(job, tuple(seed for _, seed in missing)),
+                request,
                 progress=lambda step, total: watch.progress(job.id, step, total),
                 stopped=lambda: watch.abort() or queue.is_stopping(job.id),
-                stage=lambda name: watch.stage(job.id, name),
             )
             for (position, seed), image in zip(missing, images, strict=True):
                 self._save(queue, backend, job, Picture(job.id, position, seed, str(self._path(job, position))), image)
                 if watch.pause() and position != missing[-1][0]:
                     return queue.release(job.id)
+            queue.timed(job, (time.perf_counter() - begun) / len(missing))
         return queue.finish(job.id)
 
     def _backend_for(self, model: str) -> Backend:

@@ -18,8 +18,8 @@ from typing import Any, TypeAlias
 import psutil
 from sqlite_utils import Database
 
-from pipeline.errors import NoSuchJob, QueueError
-from pipeline.jobs import STATUSES, Job, Picture
+from pipeline.errors import NoSuchJob, PaintingDied, QueueError
+from pipeline.jobs import STATUSES, Job, Outlook, Picture
 from pipeline.queue_schema import migrations
 
 #: A job whose process died while painting it is begun this often in all.
@@ -29,6 +29,7 @@ MAX_ATTEMPTS = 3
 Rows: TypeAlias = list[dict[str, Any]]
 Jobs: TypeAlias = list[Job]
 Pictures: TypeAlias = list[Picture]
+Asked: TypeAlias = list[tuple[str, int]]
 
 _COLUMNS = ("model", "prompt", "width", "height", "seed", "steps", "guidance", "negative", "count", "owner", "priority")
 
@@ -40,6 +41,20 @@ _TURN = """
                   WHERE priority = :priority AND owner = :owner AND status IN ('queued', 'running')), 0))
 """
 _ORDER = "priority DESC, turn, id"
+
+#: Every waiting job with what is painted before it and the seconds until it is done itself. One worker is assumed:
+#: several share the memory bandwidth or have a machine each, which nobody here can tell.
+_OUTLOOK = f"""
+    SELECT id, ahead, iif(unknown, NULL, seconds) AS seconds FROM (
+        SELECT id, status, row_number() OVER line - 1 AS ahead,
+            sum(seconds) OVER line AS seconds, sum(seconds IS NULL) OVER line AS unknown
+        FROM (
+            SELECT jobs.id, status, priority, turn, max(0, count * steps * width * height / 1e6 * speeds.seconds
+                - iif(status = 'running', 86400 * (julianday(:now) - julianday(started)), 0)) AS seconds
+            FROM jobs LEFT JOIN speeds USING (model) WHERE status IN ('queued', 'running'))
+        WINDOW line AS (ORDER BY status = 'queued', {_ORDER}))
+    WHERE status = 'queued' AND (:id IS NULL OR id = :id) ORDER BY ahead
+"""
 
 
 def utc_now() -> str:
@@ -105,17 +120,17 @@ class JobQueue:
         """A running job has all its pictures."""
         return self._end(job_id, "done")
 
-    def fail(self, job_id: int, reason: str) -> Job:
-        """A running job cannot be painted; the reason is one sentence for its owner."""
-        return self._end(job_id, "failed", reason)
+    def fail(self, job_id: int, reason: str, fault: str = "") -> Job:
+        """A running job cannot be painted; the reason is one sentence for its owner, the fault the error's kind."""
+        return self._end(job_id, "failed", reason, fault)
 
     def stopped(self, job_id: int) -> Job:
         """A running job was stopped because it was cancelled."""
         return self._end(job_id, "cancelled")
 
-    def _end(self, job_id: int, status: str, error: str = "") -> Job:
-        change = "status = :status, error = :error, finished = :now, stopping = 0"
-        return self._change(job_id, "running", change, {"status": status, "error": error})
+    def _end(self, job_id: int, status: str, error: str = "", fault: str = "") -> Job:
+        change = "status = :status, error = :error, fault = :fault, finished = :now, stopping = 0"
+        return self._change(job_id, "running", change, {"status": status, "error": error, "fault": fault})
 
     def release(self, job_id: int) -> Job:
         """Put a running job back, unfinished through no fault of its own: the worker is shutting down."""
@@ -132,8 +147,9 @@ class JobQueue:
         return self.get(job_id)
 
     def is_stopping(self, job_id: int) -> bool:
-        """Whether somebody asked for a running job to be stopped."""
-        return self.get(job_id).stopping
+        """Whether somebody asked for a running job to be stopped. Asked at every step, so it reads one number."""
+        row = self.db.conn.execute("SELECT stopping FROM jobs WHERE id = ?", [job_id]).fetchone()
+        return bool(row[0]) if row else self.get(job_id).stopping
 
     def retry(self, job_id: int) -> Job:
         """Queue a failed or cancelled job again, with its attempts counted anew."""
@@ -143,7 +159,8 @@ class JobQueue:
         return self._change(
             job_id,
             job.status,
-            f"status = 'queued', attempts = 0, stopping = 0, error = '', started = '', finished = '', turn = ({_TURN})",
+            "status = 'queued', attempts = 0, stopping = 0, error = '', fault = '', started = '', finished = '', "
+            f"turn = ({_TURN})",
             {"priority": job.priority, "owner": job.owner},
         )
 
@@ -162,7 +179,7 @@ class JobQueue:
                 recovered.append(self.stopped(row["id"]))
             elif row["attempts"] >= MAX_ATTEMPTS:
                 reason = f"Painting died {MAX_ATTEMPTS} times at this job; try a smaller picture or another model."
-                recovered.append(self.fail(row["id"], reason))
+                recovered.append(self.fail(row["id"], reason, PaintingDied.__name__))
             else:
                 recovered.append(self._change(row["id"], "running", "status = 'queued', started = ''"))
         return recovered
@@ -187,6 +204,28 @@ class JobQueue:
             [job_id],
         )
         return next((row["before"] for row in rows), None)
+
+    def outlook(self, job_id: int | None = None) -> dict[int, Outlook]:
+        """What waiting jobs have before them, in the order of painting; one job's alone if it is named."""
+        rows = self.db.query(_OUTLOOK, {"now": self.clock(), "id": job_id})
+        return {row["id"]: Outlook(row["ahead"], row["seconds"]) for row in rows}
+
+    def timed(self, job: Job, seconds: float) -> None:
+        """A picture of a job took this long. A model's speed follows the last five or so."""
+        self._write(
+            "INSERT INTO speeds (model, seconds, pictures) VALUES (:model, :seconds, 1) ON CONFLICT (model) DO UPDATE "
+            "SET seconds = seconds + (excluded.seconds - seconds) * max(0.2, 1.0 / (pictures + 1)), "
+            "pictures = pictures + 1 RETURNING model",
+            {"model": job.model, "seconds": seconds / job.work},
+        )
+
+    def asked_since(self, owner: str, since: str) -> Asked:
+        """When a person asked for how many pictures, oldest first; failed and cancelled jobs do not count."""
+        return self.db.conn.execute(
+            "SELECT created, count FROM jobs WHERE owner = ? AND created > ? AND status NOT IN ('failed', 'cancelled') "
+            "ORDER BY created",
+            [owner, since],
+        ).fetchall()
 
     def counts(self, *, owner: str | None = None) -> dict[str, int]:
         """How many jobs there are of each status."""

@@ -50,3 +50,11 @@ def _jobs_and_pictures(db: Database) -> None:
             UNIQUE (job_id, position)
         )
     """)
+
+
+@migrations(name="002_faults_speeds_and_days")
+def _faults_speeds_and_days(db: Database) -> None:
+    db.execute("ALTER TABLE jobs ADD COLUMN fault TEXT NOT NULL DEFAULT ''")
+    # For what a person asked for within a day.
+    db.execute("CREATE INDEX jobs_of_a_day ON jobs (owner, created)")
+    db.execute("CREATE TABLE speeds (model TEXT PRIMARY KEY, seconds REAL NOT NULL, pictures INTEGER NOT NULL)")

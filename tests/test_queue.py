@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from pipeline.errors import NoSuchJob, QueueError
 from pipeline.jobs import Job, Picture
 from pipeline.queue import MAX_ATTEMPTS, JobQueue, is_alive, this_process
+from pipeline.queue_schema import migrations
 
 
 def open_db(path: Path) -> Database:
@@ -127,6 +128,52 @@ def test_positions_are_the_order_of_painting(queue: JobQueue) -> None:
     assert [claimed(queue).id for _ in range(4)] == [waits.id for waits in waiting]
 
 
+def ticking(path: Path, *seconds: int) -> JobQueue:
+    """A queue whose clock shows these seconds of one day, one after the other."""
+    times = (f"2026-12-31T00:{second // 60:02}:{second % 60:02}.000000+00:00" for second in seconds)
+    return JobQueue(open_db(path), clock=lambda: next(times))
+
+
+def test_the_wait_is_known_once_a_picture_of_the_model_was_timed(path: Path) -> None:
+    queue = ticking(path, 0, 0, 0, 10, 14, 14, 14, 90)
+    painted, waits, waits_too = (queue.add(job(owner, count=2)) for owner in ("ann", "bob", "eve"))
+    assert claimed(queue).id == painted.id
+    unknown = queue.outlook()
+    assert list(unknown) == [waits.id, waits_too.id]
+    assert [(look.ahead, look.seconds) for look in unknown.values()] == [(1, None), (2, None)]
+    queue.timed(painted, 5.0)
+    # Two pictures are ten seconds; the running job began four seconds ago.
+    looks = queue.outlook()
+    assert [look.seconds for look in looks.values()] == pytest.approx([16.0, 26.0], abs=0.01)
+    assert queue.outlook(waits_too.id) == {waits_too.id: looks[waits_too.id]}
+    # A job that takes longer than expected does not make those behind it earlier.
+    assert queue.outlook()[waits.id].seconds == pytest.approx(10.0, abs=0.01)
+
+
+def test_the_wait_grows_with_size_and_steps_and_follows_the_machine(queue: JobQueue) -> None:
+    queue.timed(job(), 1.0)
+    first, second = queue.add(job()), queue.add(job("bob", width=32, steps=6))
+    assert queue.outlook()[first.id].seconds == pytest.approx(1.0)
+    assert queue.outlook()[second.id].seconds == pytest.approx(5.0)
+    for _ in range(30):
+        queue.timed(job(), 3.0)
+    assert queue.outlook()[first.id].seconds == pytest.approx(3.0, rel=0.01)
+    unknown = queue.add(job("eve", model="another"))
+    assert queue.outlook()[unknown.id].seconds is None
+
+
+def test_what_a_person_asked_for_leaves_out_what_came_to_nothing(queue: JobQueue) -> None:
+    done, failed, cancelled, _ = (queue.add(job(count=count)) for count in (1, 2, 3, 4))
+    claimed(queue)
+    queue.finish(done.id)
+    claimed(queue)
+    queue.fail(failed.id, "No paint.")
+    queue.cancel(cancelled.id)
+    queue.add(job("bob", count=9))
+    assert [count for _, count in queue.asked_since("ann", "")] == [1, 4]
+    assert queue.asked_since("ann", queue.clock()) == []
+
+
 def test_a_waiting_job_is_cancelled_at_once(queue: JobQueue) -> None:
     queue.add(job())
     cancelled = queue.cancel(1)
@@ -158,9 +205,10 @@ def test_a_finished_job_cannot_be_cancelled_failed_or_retried(queue: JobQueue) -
 def test_a_failed_job_can_be_tried_again(queue: JobQueue) -> None:
     queue.add(job())
     claimed(queue)
-    assert queue.fail(1, "No paint.").error == "No paint."
+    failed = queue.fail(1, "No paint.", "OutOfMemory")
+    assert (failed.error, failed.fault) == ("No paint.", "OutOfMemory")
     again = queue.retry(1)
-    assert (again.status, again.error, again.attempts, again.finished) == ("queued", "", 0, "")
+    assert (again.status, again.error, again.fault, again.attempts, again.finished) == ("queued", "", "", 0, "")
     assert claimed(queue).id == 1
 
 
@@ -245,7 +293,7 @@ def test_a_job_whose_process_was_killed_runs_again_twice(path: Path, queue: JobQ
         assert (recovered.id, recovered.status, recovered.attempts) == (number, "queued", attempt)
     claim_and_die(path)
     (given_up,) = queue.recover()
-    assert given_up.status == "failed"
+    assert (given_up.status, given_up.fault) == ("failed", "PaintingDied")
     assert "died 3 times" in given_up.error
     assert queue.recover() == []
 
@@ -279,6 +327,17 @@ def test_two_queues_may_be_opened_at_once(path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         opened = list(pool.map(lambda _: JobQueue(open_db(path)).counts()["queued"], range(8)))
     assert opened == [0] * 8
+
+
+def test_a_database_of_the_first_version_keeps_its_jobs(path: Path) -> None:
+    db = open_db(path)
+    migrations.apply(db, stop_before="002_faults_speeds_and_days")
+    values = {"prompt": "red apple", "model": "colour", "owner": "ann", "negative": "", "width": 16, "height": 8}
+    values |= {"count": 1, "seed": 7, "steps": 3, "guidance": 2.0, "priority": 0, "turn": 0, "extra": "{}"}
+    db.table("jobs").insert(values | {"created": "2026-01-01T00:00:00+00:00"})
+    queue = JobQueue(db)
+    assert (queue.get(1).prompt, queue.get(1).fault) == ("red apple", "")
+    assert queue.outlook()[1].ahead == 0
 
 
 def test_ten_thousand_old_jobs_do_not_slow_the_queue(queue: JobQueue) -> None:

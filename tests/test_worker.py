@@ -69,6 +69,8 @@ class Broken(ColourBackend):
             raise ZeroDivisionError("a secret detail")
         if request.prompt == "huge":
             raise OutOfMemory("Colour ran out of memory; ask for less.")
+        if request.prompt == "vast":
+            raise MemoryError
         return super().paint_batch(request, progress, stopped)
 
 
@@ -240,11 +242,12 @@ def test_a_failing_job_and_a_failing_callback_leave_the_worker_alive(runs: Calla
         raise RuntimeError("the front is gone")
 
     run = runs(make=Broken, on_progress=fail)
-    for prompt in ("crash", "red"):
+    for prompt in ("crash", "vast", "huge", "red"):
         queue.add(job(prompt=prompt))
         run.worker.wake()
-    assert run.wait("failed").id == 1
-    assert run.wait("finished").id == 2
+    run.wait("failed", 3)
+    assert [failed.fault for failed in run.told("failed")] == ["PaintingFailed", "OutOfMemory", "OutOfMemory"]
+    assert run.wait("finished").id == 4
 
 
 def test_a_running_job_is_cancelled_at_its_next_step(runs: Callable[..., Run], queue: JobQueue) -> None:
@@ -291,6 +294,30 @@ def test_after_the_deadline_the_picture_is_given_up(runs: Callable[..., Run], qu
     threading.Timer(0.2, lambda: gate.allowed.release(2)).start()
     assert run.worker.stop(deadline=0.01)
     assert (queue.get(1).status, queue.pictures(1)) == ("queued", [])
+
+
+def test_fifty_requests_of_one_delay_another_by_one(runs: Callable[..., Run], queue: JobQueue) -> None:
+    fifty = [queue.add(job(owner="ann", count=1)).id for _ in range(50)]
+    other = queue.add(job(owner="bob", count=1)).id
+    run = runs()
+    run.wait("finished", 51)
+    assert [ended.id for ended in run.told("finished")] == [fifty[0], other, *fifty[1:]]
+
+
+def test_one_who_comes_later_waits_for_the_picture_being_painted_only(
+    runs: Callable[..., Run], queue: JobQueue
+) -> None:
+    gate = Gate(PROFILES["colour"])
+    for _ in range(50):
+        queue.add(job(owner="ann", count=1))
+    run = runs(make=lambda _: gate)
+    gate.allowed.release(3 * 9 + 1)
+    for _ in range(3 * 9 + 1):
+        assert gate.reached.acquire(timeout=20)
+    other = queue.add(job(owner="bob", count=1)).id
+    gate.allowed.release(3 * 51)
+    run.wait("finished", 11)
+    assert run.told("finished")[10].id == other
 
 
 def test_a_stopped_worker_can_be_started_again(runs: Callable[..., Run], queue: JobQueue) -> None:
