@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from bot import replies
+from bot import metrics, replies
 from bot.errors import EaselError, NotYours
 from bot.messages import Answer, ChatSettings, Delivery, Incoming, Rated
 from bot.settings import Settings
@@ -155,7 +155,9 @@ class Assistant:
                 owner=incoming.user,
             )
         except RequestError:
+            metrics.REQUESTS.labels("unreadable").inc()
             return Answer(say("too_long" if incoming.text.strip() else "empty", language), language)
+        metrics.understood(written)
         if written.prompt is None:
             return Answer(replies.talk(written.brief, language, self.profiles), language)
         job = self.job_for(written, chat.model, incoming.user, language=language)
@@ -305,6 +307,7 @@ class Assistant:
         else:
             library.rate(prompt_id, user, value, votes_a_day=self.settings.votes or None)
         prompt = library.get(prompt_id)
+        metrics.RATINGS.labels(0 if given == value else value).inc()
         return Rated(0 if given == value else value, prompt.ratings, prompt.score)
 
     def _library_prompt(self, job: Job) -> LibraryPrompt:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from bot import buttons, replies
+from bot import buttons, metrics, replies
 from bot.assistant import Assistant
 from bot.errors import EaselError
 from bot.gate import Gate
@@ -242,6 +242,7 @@ class Desk:
     # --- delivery ---------------------------------------------------------------------------------------------
 
     def ended(self, job: Job) -> None:
+        metrics.ended(job)
         self.spawn(self.deliver(job.id))
 
     async def deliver(self, job_id: int) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ PREFIX = "EASEL_"
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting; `kind`: ``text``, ``ids``, ``port``, ``count``, ``secret`` or one of ``a|b|c``."""
+    """A setting; `kind`: ``text``, ``ids``, ``port``, ``count``, ``address``, ``secret`` or one of ``a|b|c``."""
 
     name: str
     default: str
@@ -46,6 +46,8 @@ SETTINGS = (
     Setting("webhook_port", "8443", "port that webhook mode listens on", "port"),
     Setting("webhook_secret", "", "secret token that webhook calls must carry", "secret"),
     Setting("log_level", "warning", "how much is logged", "debug|info|warning|error"),
+    Setting("log", "human", "lines for people, or one JSON object a line", "human|json"),
+    Setting("metrics", "", "where Prometheus may read, such as 127.0.0.1:9464; empty: nowhere", "address"),
 )
 
 
@@ -58,14 +60,16 @@ class Settings:
     embedder: str
     amount: str
     votes: int
-    telegram_token: str
+    telegram_token: str = field(repr=False)
     telegram_api: str
     admins: frozenset[str]
     allow: frozenset[str]
     webhook_url: str
     webhook_port: int
-    webhook_secret: str
+    webhook_secret: str = field(repr=False)
     log_level: str
+    log: str
+    metrics: str
 
     @property
     def database(self) -> Path:
@@ -170,6 +174,8 @@ def _parse(setting: Setting, raw: str) -> Any:
         if not re.fullmatch("[0-9]{1,5}", raw) or not 0 < int(raw) < 65536:
             raise SettingsError(f"{setting.variable} must be a port from 1 to 65535, not {shown!r}.")
         return int(raw)
+    if setting.kind == "address" and raw and not re.fullmatch(r"[^\s:]+:[1-9][0-9]{0,4}", raw):
+        raise SettingsError(f"{setting.variable} must be host and port like 127.0.0.1:9464, not {shown!r}.")
     if "|" in setting.kind and raw.lower() not in setting.kind.split("|"):
         raise SettingsError(f"{setting.variable} must be one of {setting.kind.replace('|', ', ')}, not {shown!r}.")
     return raw.lower() if "|" in setting.kind else raw

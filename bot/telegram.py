@@ -44,7 +44,7 @@ from telegram.ext import (
 )
 from telegram.request import HTTPXRequest
 
-from bot import buttons, presses, replies
+from bot import buttons, metrics, presses, replies
 from bot.assistant import Assistant
 from bot.buttons import Rows
 from bot.commands import COMMANDS, MENU, Said, Typed
@@ -265,8 +265,11 @@ class TelegramBot:
         (user, chat), place = _who(update), update.effective_chat
         group = chat if place and place.type != ChatType.PRIVATE else ""
         try:
-            return await self.desk.admit(str(update.update_id), user, group, partial(self._incoming, update))
+            admitted = await self.desk.admit(str(update.update_id), user, group, partial(self._incoming, update))
+            metrics.UPDATES.labels("let in" if admitted else "left out").inc()
+            return admitted
         except Unsent as error:
+            metrics.UPDATES.labels("not stored").inc()
             raise NetworkError(str(error)) from error
 
     def _incoming(self, update: Update) -> Incoming | None:
@@ -346,7 +349,8 @@ class TelegramBot:
 def _told_plainly() -> Iterator[None]:
     """Telegram's errors as the wire's."""
     try:
-        yield
+        with metrics.errors_counted(TelegramError):
+            yield
     except ChatMigrated as error:
         raise Moved(f"{FRONT}:{error.new_chat_id}") from error
     except RetryAfter as error:
@@ -397,5 +401,6 @@ async def serve(settings: Settings, make: Callable[..., Assistant]) -> None:
 
 def main(settings: Settings, make: Callable[..., Assistant] = Assistant) -> None:
     """Run the bot until SIGTERM or SIGINT."""
-    set_up_logs(settings.log_level, settings.telegram_token, settings.webhook_secret)
-    asyncio.run(serve(settings, make))
+    set_up_logs(settings.log_level, settings.telegram_token, settings.webhook_secret, form=settings.log)
+    with metrics.served(settings):
+        asyncio.run(serve(settings, make))

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from bot import metrics
 from bot.buttons import Rows
 from bot.pace import waits
 
@@ -105,6 +106,7 @@ async def insist(call: Callable[[], Awaitable[T]], pause: Callable[[float], Awai
         try:
             return await call()
         except Unsent as error:
+            metrics.RETRIES.inc()
             log.warning("Not sent (%s); trying again in %.0f s", error, error.wait or wait)
             if await pause(error.wait or wait):
                 break
