@@ -54,6 +54,11 @@ def known(chinese: str) -> bool:
     return chinese in _entries()
 
 
+def senses(chinese: str) -> list[str]:
+    """Everything the dictionary says about a word."""
+    return _entries().get(chinese, ("", []))[1]
+
+
 def translate(chinese: str) -> Word:
     """The English of one Chinese word, with a guess at its kind."""
     pinyin, senses = _entries().get(chinese, ("", []))
