@@ -16,15 +16,16 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from bot import metrics, replies
+from bot import limits, metrics, replies
 from bot.errors import EaselError, NotYours
+from bot.limits import Quota
 from bot.messages import Answer, ChatSettings, Delivery, Incoming, Rated
 from bot.settings import Settings
 from bot.store import Store, open_database
 from bot.texts import language_of, say
 from bot.writer import MAX_SEED, Writer, Written, new_seed, sources_json
 from pipeline.errors import ModelMissing
-from pipeline.jobs import Job, Picture
+from pipeline.jobs import Job, Outlook, Picture
 from pipeline.painter import Painter, Watch
 from pipeline.profiles import BUILT_IN, Profile, load_profiles
 from pipeline.queue import JobQueue
@@ -60,6 +61,7 @@ class Assistant:
 
     Args:
         settings: see `bot.settings`.
+        on_stage: told a job's id and ``loading`` or ``downloading``, from the worker's thread.
         on_progress: told a job's id, the steps done and all steps, from the worker's thread.
         on_ended: told a job that is done, failed or cancelled, from the worker's thread.
     """
@@ -68,6 +70,7 @@ class Assistant:
         self,
         settings: Settings,
         *,
+        on_stage: Callable[[int, str], None] = lambda job_id, stage: None,
         on_progress: Callable[[int, int, int], None] = lambda job_id, step, total: None,
         on_ended: Callable[[Job], None] = lambda job: None,
     ) -> None:
@@ -82,6 +85,7 @@ class Assistant:
             lambda: open_database(settings.database),
             self.profiles,
             settings.images,
+            on_stage=on_stage,
             on_progress=on_progress,
             on_finished=on_ended,
             on_failed=on_ended,
@@ -185,12 +189,17 @@ class Assistant:
         return self._enqueue(tables, fresh, incoming, language)
 
     def _enqueue(self, tables: Tables, job: Job, incoming: Incoming, language: str, **chat: str) -> Answer:
-        """Queue the job a message has become, once: the same message again gets the job it got before."""
+        """Queue the job a message has become, once: the same message again gets the job it got before.
+
+        Raises:
+            LimitReached: the person has asked for as much as one may; nothing was changed.
+        """
         with tables.db.atomic():
             # First of all a write, so that nothing of another thread comes between the question and the new job.
             tables.store.answered(incoming.key)
             known = tables.store.promised(incoming.key)
             if known is None:
+                limits.check(self.quota(incoming.user), job.count, language)
                 if chat:
                     tables.store.set_chat(incoming.chat, **chat)
                 job = tables.queue.add(job)
@@ -198,8 +207,8 @@ class Assistant:
             else:
                 job = tables.queue.get(known)
         self._worker.wake()
-        ahead = tables.queue.position(job.id) or 0
-        return Answer(say("queued" if ahead else "painting", language, ahead=ahead), language, job, ahead + 1)
+        look = self.outlook(job.id).get(job.id)
+        return Answer(replies.waiting(look, language), language, job, look.ahead + 1 if look else 1)
 
     def job_for(
         self,
@@ -270,17 +279,36 @@ class Assistant:
         ahead = self.tables.queue.position(job_id)
         return 0 if ahead is None else ahead + 1
 
+    def outlook(self, job_id: int | None = None) -> dict[int, Outlook]:
+        """What waiting jobs have before them, in the order of painting; one job's alone if it is named."""
+        return self.tables.queue.outlook(job_id)
+
+    def quota(self, user: str) -> Quota:
+        """What a person has used and may use."""
+        return limits.quota(self.tables.queue, self.settings, user, exempt=self.is_admin(user))
+
+    def pending(self, user: str) -> list[Job]:
+        """A person's jobs that run or wait, in the order of painting."""
+        queue = self.tables.queue
+        return [job for status in ("running", "queued") for job in queue.list(owner=user, status=status, limit=10_000)]
+
     def why(self, job_id: int, language: str) -> str:
         """Tag by tag, where the prompt of a job came from."""
         return replies.why(self.job(job_id), language)
 
     def cancel(self, user: str) -> int:
         """Cancel all waiting and running jobs of a person; how many there were."""
-        queue = self.tables.queue
-        jobs = [job for status in ("queued", "running") for job in queue.list(owner=user, status=status, limit=10_000)]
+        jobs = self.pending(user)
         for job in jobs:
-            queue.cancel(job.id)
+            self.tables.queue.cancel(job.id)
         return len(jobs)
+
+    def cancel_job(self, job_id: int, user: str) -> Job:
+        """Cancel one's own job, waiting or running; admins may cancel anybody's. Returns it as it is now."""
+        job = self.job(job_id)
+        if job.owner != user and not self.is_admin(user):
+            raise NotYours(f"Job {job_id} belongs to somebody else; only they or an admin may cancel it.")
+        return self.tables.queue.cancel(job_id)
 
     def forget(self, job_id: int, user: str) -> None:
         """Delete the pictures of one's own job; admins may delete anybody's."""

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 from bot.texts import say
 
-RATE, AGAIN, FILE, WHY, DELETE, MODEL = "r", "a", "f", "w", "d", "m"
+RATE, AGAIN, FILE, WHY, DELETE, MODEL, CANCEL = "r", "a", "f", "w", "d", "m", "c"
 
 #: Most bytes a button may carry, by Telegram's rules.
 MAX_DATA = 64
 
 #: Job ids are SQLite row ids: at most 19 digits.
 _JOB = re.compile(
-    r"(?:(?P<rate>r):(?P<rated>[1-9][0-9]{0,17}):(?P<value>[1-5])|(?P<action>[afwd]):(?P<job>[1-9][0-9]{0,17}))"
+    r"(?:(?P<rate>r):(?P<rated>[1-9][0-9]{0,17}):(?P<value>[1-5])|(?P<action>[afwdc]):(?P<job>[1-9][0-9]{0,17}))"
 )
 
 #: Rows of (label, data).
@@ -65,6 +65,11 @@ def under_picture(job_id: int, language: str, rating: int = 0) -> Rows:
         (say("button_delete", language), Press(DELETE, job_id)),
     ]
     return [[(label, encode(press)) for label, press in row] for row in (stars, others[:2], others[2:])]
+
+
+def cancel(job_id: int, name: str, language: str) -> Sequence[tuple[str, str]]:
+    """A row that cancels a job; `name` tells which where there are several."""
+    return [(f"{say('button_cancel', language)} {name}".strip(), encode(Press(CANCEL, job_id)))]
 
 
 def models(ids: Iterable[str], chosen: str) -> Rows:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot import buttons
+from bot import buttons, limits, replies
 from bot.assistant import Assistant
 from bot.buttons import Rows
-from bot.texts import say
+from bot.texts import say, span
+from pipeline.jobs import Job, Outlook
+
+#: Jobs that /status shows, with a button each.
+SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,27 @@ def cancel(assistant: Assistant, typed: Typed) -> Said:
     return Said(say("cancelled" if count else "nothing_to_cancel", typed.language, count=count))
 
 
+def status(assistant: Assistant, typed: Typed) -> Said:
+    """What a person is waiting for, each with a button that cancels it, and what they have used."""
+    jobs, looks = assistant.pending(typed.user), assistant.outlook()
+    lines = [_waiting(job, looks.get(job.id), typed.language) for job in jobs[:SHOWN]]
+    if len(jobs) > SHOWN:
+        lines.append(say("status_more", typed.language, count=len(jobs) - SHOWN))
+    lines = lines or [say("status_none", typed.language)]
+    lines.append(limits.told(assistant.quota(typed.user), typed.language))
+    return Said("\n".join(lines), [buttons.cancel(job.id, f"#{job.id}", typed.language) for job in jobs[:SHOWN]])
+
+
+def _waiting(job: Job, look: Outlook | None, language: str) -> str:
+    request = replies.shorten(str(job.extra.get("request", "")) or job.prompt, 60)
+    if look is None:
+        return say("status_running", language, job=job.id, request=request)
+    if look.seconds is None:
+        return say("status_waiting", language, job=job.id, ahead=look.ahead, request=request)
+    wait = span(look.seconds, language)
+    return say("status_until", language, job=job.id, ahead=look.ahead, wait=wait, request=request)
+
+
 def stats(assistant: Assistant, typed: Typed) -> Said:
     if not assistant.is_admin(typed.user):
         return Said(say("admins_only", typed.language))
@@ -84,7 +109,8 @@ COMMANDS: dict[str, Callable[[Assistant, Typed], Said]] = {
     "model": model,
     "raw": raw,
     "settings": settings,
+    "status": status,
     "cancel": cancel,
     "stats": stats,
 }
-MENU = ("help", "model", "raw", "settings", "cancel")
+MENU = ("help", "model", "raw", "settings", "status", "cancel")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,12 +21,12 @@ from weakref import WeakValueDictionary
 
 from bot import buttons, metrics, replies
 from bot.assistant import Assistant
-from bot.errors import EaselError
+from bot.errors import EaselError, PicturesGone
 from bot.gate import Gate
 from bot.messages import Answer, Delivery, Incoming
 from bot.pace import Pace
 from bot.settings import Settings
-from bot.texts import say
+from bot.texts import language_of, say
 from bot.wire import File, Moved, Refused, Unsent, Wire, insist, once
 from pipeline.errors import PipelineError
 from pipeline.jobs import Job, Picture
@@ -36,8 +37,26 @@ log = logging.getLogger(__name__)
 #: Errors whose text is meant for people; all others go into the log.
 DELIBERATE = (EaselError, PipelineError, PromptlibError)
 
+#: Seconds between two edits of a message that tells how the painting goes: a group bears 20 messages a minute.
+PROGRESS_SECONDS = 3.0
+#: A model that is loaded within this many seconds is loaded without a word.
+LOADING_SECONDS = 1.5
+#: Seconds between two rounds of telling people their places in the queue, and how many are told in one.
+PLACES_SECONDS, PLACES_AT_ONCE = 5.0, 10
+
 #: A chat network shows "sending a picture" for this many seconds at most.
 BUSY_SECONDS = 4.5
+
+
+def _places() -> Iterator[int]:
+    """The places in the queue worth telling: 1 2 3 4 5 6 7 9 11 14 18 23 29 36 45 …"""
+    place = 1
+    while place < 100_000:
+        yield place
+        place = place + 1 if place < 7 else (5 * place + 2) // 4
+
+
+PLACES = frozenset(_places())
 
 
 @dataclass
@@ -47,7 +66,9 @@ class Status:
     chat: str
     message: str
     language: str
-    pace: Pace = field(default_factory=Pace)
+    #: The place in the queue that was told last.
+    place: int = sys.maxsize
+    pace: Pace = field(default_factory=lambda: Pace(PROGRESS_SECONDS))
     busy: Pace = field(default_factory=lambda: Pace(BUSY_SECONDS, at_once=True))
 
 
@@ -75,7 +96,10 @@ class Desk:
         self.spawn = spawn
         self.closing = asyncio.Event()
         self.assistant = make(
-            settings, on_progress=self._from_worker(self.progress), on_ended=self._from_worker(self.ended)
+            settings,
+            on_stage=self._from_worker(self.stage),
+            on_progress=self._from_worker(self.progress),
+            on_ended=self._from_worker(self.ended),
         )
         self._gate = Gate(self.assistant.may_use)
         # What came in since the start: networks repeat themselves.
@@ -85,6 +109,9 @@ class Desk:
         self._answering = ThreadPoolExecutor(2, "easel-answer")
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._statuses: dict[int, Status | None] = {}
+        #: The job whose model is being loaded, and how.
+        self._stage: tuple[int, str] | None = None
+        self._placing = False
 
     def _from_worker(self, callback: Callable[..., None]) -> Callable[..., None]:
         """The callback, called from the worker's thread and run in the loop."""
@@ -176,14 +203,17 @@ class Desk:
                 await asyncio.to_thread(self.assistant.answered, incoming.key)
 
     async def _answer(self, incoming: Incoming) -> Answer:
-        call = self._again if incoming.key.startswith(self.key_of_press("")) else self.assistant.answer
+        pressed = incoming.key.startswith(self.key_of_press(""))
+        call = self._again if pressed else self.assistant.answer
+        language = incoming.language if pressed else language_of(incoming.text, incoming.language)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._answering, call, incoming)
         except DELIBERATE as error:
-            return Answer(str(error), incoming.language)
+            log.info("%s is answered with an error: %s", incoming.key, error)
+            return Answer(replies.explain(error, language), language)
         except Exception:
             log.exception("%s could not be answered", incoming.key)
-            return Answer(say("general", incoming.language), incoming.language)
+            return Answer(say("general", language), language)
 
     def _again(self, incoming: Incoming) -> Answer:
         """Another picture like one of the same chat: bytes of a button are cheap to forge."""
@@ -211,15 +241,61 @@ class Desk:
             job = await asyncio.to_thread(self.assistant.job, answer.job.id)
             if job.status not in ("queued", "running"):
                 return
-            message = await once(self.wire.say(incoming.chat, answer.text, (), incoming.message))
+            rows = [buttons.cancel(job.id, "", answer.language)]
+            message = await once(self.wire.say(incoming.chat, answer.text, rows, incoming.message))
             if message:
-                self._statuses[job.id] = Status(incoming.chat, message, answer.language)
+                self._statuses[job.id] = Status(incoming.chat, message, answer.language, answer.position - 1)
                 await asyncio.to_thread(self.assistant.mark_sent, job.id, "status", message)
 
     # --- progress ---------------------------------------------------------------------------------------------
 
+    def stage(self, job_id: int, name: str) -> None:
+        """Tell that a model is being loaded, if that takes a while."""
+        self._stage = (job_id, name)
+        self.spawn(self._tell_stage(job_id, name))
+
+    async def _tell_stage(self, job_id: int, name: str) -> None:
+        if job_id not in self._statuses:
+            self._statuses[job_id] = None
+            await self._recall(job_id)
+        if await self.pause(LOADING_SECONDS) or self._stage != (job_id, name):
+            return
+        if status := self._statuses.get(job_id):
+            await self._retell(job_id, status, say(f"stage_{name}", status.language))
+
+    async def _retell(self, job_id: int, status: Status, text: str) -> None:
+        rows = [buttons.cancel(job_id, "", status.language)]
+        await once(self.wire.rewrite(status.chat, status.message, text, rows))
+
+    def _queue_moved(self) -> None:
+        """Tell those who wait how far they have come, in a while."""
+        if not self._placing:
+            self._placing = True
+            self.spawn(self._tell_places())
+
+    async def _tell_places(self) -> None:
+        stopping = await self.pause(PLACES_SECONDS)
+        self._placing = False
+        if stopping:
+            return
+        outlook = await asyncio.to_thread(self.assistant.outlook)
+        chats: set[str] = set()
+        for job_id, look in outlook.items():
+            if look.ahead not in PLACES or len(chats) == PLACES_AT_ONCE:
+                continue
+            if job_id not in self._statuses:
+                self._statuses[job_id] = None
+                await self._recall(job_id)
+            status = self._statuses.get(job_id)
+            # The nearest of a chat's own: one edit for each chat and round.
+            if status and look.ahead < status.place and status.chat not in chats:
+                status.place = look.ahead
+                chats.add(status.chat)
+                await self._retell(job_id, status, replies.waiting(look, status.language))
+
     def progress(self, job_id: int, step: int, total: int) -> None:
         """Tell a step of a job, if it is time to tell one."""
+        self._stage = None
         if job_id not in self._statuses:
             self._statuses[job_id] = None
             self.spawn(self._recall(job_id))
@@ -230,7 +306,7 @@ class Desk:
             self.spawn(once(self.wire.busy(status.chat)))
         if step < total and status.pace.due(step):
             text = say("progress", status.language, step=step, total=total)
-            self.spawn(once(self.wire.rewrite(status.chat, status.message, text)))
+            self.spawn(self._retell(job_id, status, text))
 
     async def _recall(self, job_id: int) -> None:
         """Find the status message that was sent before a restart."""
@@ -243,7 +319,16 @@ class Desk:
 
     def ended(self, job: Job) -> None:
         metrics.ended(job)
+        self._stage = None
         self.spawn(self.deliver(job.id))
+        self._queue_moved()
+
+    async def cancel(self, job_id: int, user: str) -> bool:
+        """Cancel a job that its owner, or an admin, wants no more; False when it is over already."""
+        job = await asyncio.to_thread(self.assistant.cancel_job, job_id, user)
+        if job.status == "cancelled":
+            self.ended(job)
+        return job.stopping or job.status == "cancelled"
 
     async def deliver(self, job_id: int) -> None:
         """Send what a chat has not received of an ended job, as often as it takes."""
@@ -293,7 +378,7 @@ class Desk:
         try:
             files = await asyncio.to_thread(read, job, pictures)
         except EaselError as error:
-            return [await self.wire.say(delivery.chat, str(error), (), delivery.message)]
+            return [await self.wire.say(delivery.chat, replies.explain(error, language), (), delivery.message)]
         rows = buttons.under_picture(job.id, language)
         return await self.wire.show(delivery.chat, files, replies.caption(job, language), rows, delivery.message)
 
@@ -305,7 +390,7 @@ def read(job: Job, pictures: Sequence[Picture]) -> list[File]:
     """The files of a job's pictures.
 
     Raises:
-        EaselError: they were deleted.
+        PicturesGone: they were deleted.
     """
     try:
         return [
@@ -313,4 +398,4 @@ def read(job: Job, pictures: Sequence[Picture]) -> list[File]:
             for picture in pictures
         ]
     except FileNotFoundError as error:
-        raise EaselError(f"The pictures of job {job.id} were deleted; ask for them again.") from error
+        raise PicturesGone(f"The pictures of job {job.id} were deleted; ask for them again.") from error

@@ -9,5 +9,13 @@ class SettingsError(EaselError):
     """A setting has a value that cannot be used."""
 
 
+class LimitReached(EaselError):
+    """A person has asked for as much as one may. Its text is in that person's language already."""
+
+
+class PicturesGone(EaselError):
+    """The files of a job's pictures were deleted."""
+
+
 class NotYours(EaselError):
     """Somebody pressed a button or gave a command that only another person may."""

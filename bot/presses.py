@@ -6,10 +6,9 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from bot import buttons
+from bot import buttons, replies
 from bot.buttons import Press
 from bot.desk import DELIBERATE, Desk, read
-from bot.errors import NotYours
 from bot.texts import say
 from bot.wire import WireError, once
 
@@ -32,10 +31,9 @@ async def serve(desk: Desk, pressed: Pressed) -> str:
     """Do what a button stands for. Returns what to say about it, which may be nothing."""
     try:
         return await (_choose_model(desk, pressed) if pressed.press.action == buttons.MODEL else _act(desk, pressed))
-    except NotYours:
-        return say("not_yours", pressed.language)
     except DELIBERATE as error:
-        return str(error)
+        log.info("%s is answered with an error: %s", pressed, error)
+        return replies.explain(error, pressed.language)
     except WireError as error:
         log.warning("%s could not be served: %s", pressed, error)
         return say("general", pressed.language)
@@ -59,6 +57,9 @@ async def _act(desk: Desk, pressed: Pressed) -> str:
     match pressed.press.action:
         case buttons.RATE:
             return await _rate(desk, pressed)
+        case buttons.CANCEL:
+            stopped = await desk.cancel(job_id, pressed.user)
+            return say("cancelling" if stopped else "nothing_to_cancel", pressed.language)
         case buttons.DELETE:
             return await _delete(desk, pressed)
         case buttons.WHY:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bot.texts import TEXTS, say
-from pipeline.jobs import Job
+from bot.texts import TEXTS, say, span
+from pipeline.jobs import Job, Outlook
 from pipeline.profiles import Profile
 from promptlib.brief import Brief
 
@@ -77,4 +77,20 @@ def talk(brief: Brief, language: str, profiles: Mapping[str, Profile]) -> str:
 
 def outcome(job: Job, language: str) -> str:
     """Why a job has no pictures."""
-    return say("failed", language, reason=job.error) if job.error else say("failed_general", language)
+    reason = say(f"error_{job.fault}", language) if f"error_{job.fault}" in TEXTS else job.error
+    return say("failed", language, reason=reason) if reason else say("failed_general", language)
+
+
+def explain(error: Exception, language: str) -> str:
+    """An error raised on purpose, in a person's language. What the machine's owner needs of it is in the log."""
+    keys = (f"error_{kind.__name__}" for kind in type(error).__mro__)
+    return next((say(key, language) for key in keys if key in TEXTS), str(error))
+
+
+def waiting(outlook: Outlook | None, language: str) -> str:
+    """How long a job waits; None for one that waits no longer."""
+    if outlook is None or not outlook.ahead:
+        return say("painting", language)
+    if outlook.seconds is None:
+        return say("queued", language, ahead=outlook.ahead)
+    return say("queued_until", language, ahead=outlook.ahead, wait=span(outlook.seconds, language))

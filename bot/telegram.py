@@ -147,9 +147,9 @@ class TelegramWire:
                     _number(chat), file.data, filename=file.name, reply_parameters=_under(reply)
                 )
 
-    async def rewrite(self, chat: str, message: str, text: str) -> None:
+    async def rewrite(self, chat: str, message: str, text: str, rows: Rows = ()) -> None:
         with _told_plainly():
-            await self.bot.edit_message_text(text, _number(chat), int(message))
+            await self.bot.edit_message_text(text, _number(chat), int(message), reply_markup=_keyboard(rows))
 
     async def relabel(self, chat: str, message: str, rows: Rows) -> None:
         with _told_plainly():

@@ -77,7 +77,8 @@ class Terminal:
         with progress_line(self.language) as watch:
             job = self.assistant.paint_now(job, watch)
         if job.status != "done":
-            return replies.outcome(job, self.language)
+            # Who sits at the machine can mend what is behind it.
+            return f"{replies.outcome(job, self.language)}\n{job.error}".strip()
         self.job = job
         paths = [picture.path for picture in self.assistant.pictures(job.id)]
         return "\n".join([f"{say('prompt', self.language)}: {replies.caption(job, self.language)}", *paths])

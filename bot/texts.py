@@ -5,6 +5,7 @@ Adding a sentence is adding a line with both languages; a test holds them comple
 
 from __future__ import annotations
 
+import math
 import re
 
 LANGUAGES = ("zh", "en")
@@ -13,7 +14,11 @@ LANGUAGES = ("zh", "en")
 TEXTS: dict[str, tuple[str, str]] = {
     # requests
     "painting": ("正在画…", "Painting…"),
-    "queued": ("已排队,前面还有 {ahead} 张。", "Queued; {ahead} before yours."),
+    "queued": ("已排队,前面还有 {ahead} 个。", "Queued; {ahead} before yours."),
+    "queued_until": (
+        "已排队,前面还有 {ahead} 个,大约 {wait}后画好。",
+        "Queued; {ahead} before yours, ready in about {wait}.",
+    ),
     "progress": ("正在画… {step}/{total}", "Painting… {step}/{total}"),
     "empty": (
         "还没有内容。说说你想看到什么,比如:一个红苹果。",
@@ -27,6 +32,96 @@ TEXTS: dict[str, tuple[str, str]] = {
     "failed_general": ("抱歉,这次没画成,请再试一次。", "Sorry, that did not work. Please try again."),
     "cancelled": ("已取消 {count} 个任务。", "Cancelled {count} job(s)."),
     "nothing_to_cancel": ("没有在等的任务。", "Nothing is waiting."),
+    "cancelling": ("正在停下…", "Stopping…"),
+    # spans of time
+    "span_seconds": ("{count} 秒", "{count} s"),
+    "span_minutes": ("{count} 分钟", "{count} min"),
+    "span_hours": ("{count} 小时", "{count} h"),
+    # limits
+    "limit_waiting": (
+        "你已经有 {most} 个任务在排队了,画好一个再来吧(/status 查看,/cancel 取消)。",
+        "You have {most} requests waiting, which is as many as one may; come back when one is painted "
+        "(/status shows them, /cancel cancels them).",
+    ),
+    "limit_pictures": (
+        "你 24 小时内的 {most} 张已经用完了,{wait}后可以再画。",
+        "You have had your {most} pictures for 24 hours; there is room for this again in {wait}.",
+    ),
+    "limit_left": (
+        "你 24 小时内的 {most} 张还剩 {left} 张,不够画 {count} 张。少要几张,或者{wait}后再来。",
+        "Of your {most} pictures for 24 hours {left} are left, not {count}. Ask for fewer, or again in {wait}.",
+    ),
+    "limit_count": (
+        "每人 24 小时内最多 {most} 张,一次要 {count} 张太多了,请少要几张。",
+        "One person may have {most} pictures in 24 hours, so {count} at a time are too many; ask for fewer.",
+    ),
+    "quota": ("24 小时内用了 {used}/{most} 张。", "{used} of {most} pictures used within 24 hours."),
+    "quota_free": ("24 小时内画了 {used} 张,没有上限。", "{used} pictures within 24 hours; there is no limit."),
+    "quota_returns": ("{wait}后可以再画 {count} 张。", "{count} more in {wait}."),
+    "status_none": ("你没有在等的任务。", "Nothing of yours is waiting."),
+    "status_running": ("#{job} 正在画:{request}", "#{job} is being painted: {request}"),
+    "status_waiting": ("#{job} 前面还有 {ahead} 个:{request}", "#{job} has {ahead} before it: {request}"),
+    "status_until": (
+        "#{job} 前面还有 {ahead} 个,大约 {wait}后画好:{request}",
+        "#{job} has {ahead} before it, ready in about {wait}: {request}",
+    ),
+    "status_more": ("还有 {count} 个。", "And {count} more."),
+    # errors, by class; what has no line here is said as it was raised
+    "error_EmbedderError": (
+        "读懂请求的模型没有装好,请告诉管理员。",
+        "The model that reads requests is not installed properly; please tell the admin.",
+    ),
+    "error_LibraryError": (
+        "词库暂时用不了,请稍后再试。",
+        "The library cannot be used at the moment; please try again later.",
+    ),
+    "error_IndexDamaged": (
+        "词库的索引坏了,请告诉管理员。",
+        "The library's index is damaged; please tell the admin.",
+    ),
+    "error_IndexNotSaved": (
+        "词库的索引存不下来,请告诉管理员。",
+        "The library's index cannot be saved; please tell the admin.",
+    ),
+    "error_NoSuchJob": ("这个任务已经不在了。", "That request is no longer here."),
+    "error_NoSuchPrompt": ("这条提示词已经不在了。", "That prompt is no longer here."),
+    "error_NotYours": (
+        "只有画的主人或管理员可以这样做。",
+        "Only the person who asked for it, or an admin, may do that.",
+    ),
+    "error_PicturesGone": ("这些图已经删除了,再要一次吧。", "The pictures were deleted; ask for them again."),
+    "error_InvalidRequest": (
+        "这个模型画不了这样的图,换个尺寸或换一种说法试试。",
+        "This model cannot paint that as it was asked for; try another size or other words.",
+    ),
+    "error_ModelMissing": (
+        "这个模型不在这台机器上,用 /model 换一个吧。",
+        "That model is not on this computer; choose another with /model.",
+    ),
+    "error_ModelUnusable": (
+        "这个模型的文件坏了或不完整,用 /model 换一个吧。",
+        "That model's files are damaged or incomplete; choose another with /model.",
+    ),
+    "error_ProfileError": (
+        "这个模型没有配置好,用 /model 换一个吧。",
+        "That model is not set up properly; choose another with /model.",
+    ),
+    "error_OutOfMemory": (
+        "内存不够了。要小一点或少几张的图,或者用 /model 换一个小一点的模型。",
+        "Memory ran out; ask for smaller or fewer pictures, or choose a smaller model with /model.",
+    ),
+    "error_PaintingDied": (
+        "画这张图时程序崩溃了三次。要小一点的图,或者用 /model 换一个模型。",
+        "Painting died three times at this; ask for a smaller picture, or choose another model with /model.",
+    ),
+    "error_PaintingFailed": (
+        "模型画到一半出错了,请再试一次。",
+        "The model broke while painting; please try again.",
+    ),
+    "error_SaveFailed": (
+        "图画好了但存不下来,请告诉管理员。",
+        "The picture could not be saved; please tell the admin.",
+    ),
     # under a picture
     "prompt": ("提示词", "Prompt"),
     "negative": ("反向提示词", "Negative"),
@@ -119,16 +214,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     "help": (
         "直接写你想看到什么,中文英文都行,可以接着改:“再红一点”“换成狗”。\n"
         "每张图下面有它的提示词和按钮:打分、再来一张、原图、为什么、删除。\n\n"
-        "/model 选择模型\n/raw on|off 原样使用你的文字\n/settings 这个聊天的设置\n/cancel 取消在等的任务",
+        "/model 选择模型\n/raw on|off 原样使用你的文字\n/settings 这个聊天的设置\n/status 在等的任务和用量\n/cancel 取消在等的任务",
         "Just write what you want to see, in Chinese or English, then change it: “more red”, “make it a dog”.\n"
         "Under each picture stand its prompt and buttons: rate, again, original file, why, delete.\n\n"
         "/model choose a model\n/raw on|off use your text as it stands\n/settings of this chat\n"
+        "/status what is waiting, and what you have used\n"
         "/cancel what is waiting",
     ),
     "command_help": ("怎么用", "How it works"),
     "command_model": ("选择模型", "Choose the model"),
     "command_raw": ("on|off:原样使用你的文字", "on|off: use your text as it stands"),
     "command_settings": ("这个聊天的设置", "This chat's settings"),
+    "command_status": ("你在等的任务和用量", "What you are waiting for, and what you have used"),
     "command_cancel": ("取消你在等的任务", "Cancel what you are waiting for"),
     "unknown_command": ("没有这个命令,/help 里有全部命令。", "There is no such command; /help lists them all."),
     "only_text": (
@@ -139,10 +236,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "button_again": ("🔁 再来一张", "🔁 Again"),
     "button_file": ("📄 原图", "📄 Original"),
     "button_why": ("❓ 为什么", "❓ Why"),
+    "button_cancel": ("✖ 取消", "✖ Cancel"),
     "button_delete": ("🗑 删除", "🗑 Delete"),
     "withdrawn": ("评分已撤回。", "Your rating is withdrawn."),
     "deleted": ("已删除。", "Deleted."),
-    "not_yours": ("只有画的主人或管理员可以这样做。", "Only the person who asked for it, or an admin, may do that."),
     "gone": ("这张图已经不在了。", "That picture is no longer here."),
     "model_now": ("现在用的模型:{model}。选一个:", "The model is {model}. Choose one:"),
     "model_set": ("以后用 {model} 画。", "From now on {model} paints."),
@@ -167,6 +264,15 @@ def say(key: str, language: str, **values: object) -> str:
     """The text of a key in ``zh`` or ``en``, with its values filled in."""
     chinese, english = TEXTS[key]
     return (chinese if language == "zh" else english).format(**values)
+
+
+def span(seconds: float, language: str) -> str:
+    """About so long, never less: people forgive being early."""
+    if seconds <= 55:
+        return say("span_seconds", language, count=5 * max(1, math.ceil(seconds / 5)))
+    if seconds <= 55 * 60:
+        return say("span_minutes", language, count=math.ceil(seconds / 60))
+    return say("span_hours", language, count=math.ceil(seconds / 3600))
 
 
 def language_of(text: str, default: str = "en") -> str:

@@ -74,8 +74,8 @@ class Wire(Protocol):
     async def hand_over(self, chat: str, files: Sequence[File], reply: str = "") -> None:
         """Send files as they are, metadata and all."""
 
-    async def rewrite(self, chat: str, message: str, text: str) -> None:
-        """Change a text that was sent."""
+    async def rewrite(self, chat: str, message: str, text: str, rows: Rows = ()) -> None:
+        """Change a text that was sent, and its buttons."""
 
     async def relabel(self, chat: str, message: str, rows: Rows) -> None:
         """Change the buttons of a message."""

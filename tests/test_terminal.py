@@ -67,7 +67,8 @@ def test_a_model_that_cannot_paint_is_told_and_leaves_the_last_picture(terminal:
     terminal.answer("a red apple")
     painted = terminal.job
     terminal.answer("/model gone")
-    assert "That did not work: Gone: " in terminal.answer("a cat")
+    told = terminal.answer("a cat")
+    assert told.startswith("That did not work: That model is not on this computer") and "Gone: there is nothing" in told
     assert terminal.job == painted
 
 
