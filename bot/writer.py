@@ -9,14 +9,14 @@ import dataclasses
 import random
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pipeline.profiles import Profile
-from promptlib import retrieval
+from promptlib import retrieval, screening
 from promptlib.brief import Brief
 from promptlib.cache import EmbeddingCache
 from promptlib.compose import compose
@@ -101,6 +101,7 @@ class Writer:
         raw: bool = False,
         amount: str = "little",
         owner: str | None = None,
+        blocked: Collection[str] = (),
     ) -> Written:
         """Understand a text and write its prompt for a model.
 
@@ -108,6 +109,7 @@ class Writer:
             previous: the brief of the last request in this conversation.
             raw: leave the text alone; it becomes the prompt as it stands.
             owner: whose own well-rated prompts are used besides everybody's.
+            blocked: matters that are not painted here, besides those that never are; see `promptlib.screening`.
 
         Raises:
             RequestError: the text is empty or far too long.
@@ -121,12 +123,18 @@ class Writer:
             )
         begun = time.perf_counter()
         brief = Brief("image", text, raw=text) if raw else understand(text, previous)
+        asked = screening.screen_brief(brief)
+        brief = screening.refuse(brief, asked, blocked)
         understood = time.perf_counter()
         if brief.kind not in ("image", "refine"):
             return Written(brief, None, (), {"understand": understood - begun, "retrieve": 0.0, "compose": 0.0})
         hits = () if brief.raw or amount == "none" else self.find(brief.query(), profile, owner, lenders(brief))
         found = time.perf_counter()
         prompt = compose(brief, hits, target_of(profile), amount=amount, nearest=self.nearest)
+        # What was added may make something else of what was asked for.
+        seen = screening.refuse(brief, screening.screen_prompt(prompt).joined(asked), blocked)
+        if seen.kind == "refused":
+            return Written(seen, None, (), {"understand": understood - begun, "retrieve": 0.0, "compose": 0.0})
         brief = dataclasses.replace(brief, lent=tuple(tag for tag in prompt.tags if lender(tag)))
         if profile.fixed_size and (prompt.width, prompt.height) != (profile.width, profile.height):
             size = {"asked": f"{prompt.width}x{prompt.height}", "used": f"{profile.width}x{profile.height}"}

@@ -159,18 +159,6 @@ def test_a_greeting_before_a_request_is_only_a_greeting() -> None:
     assert written("你好,帮我画一只猫,谢谢") == "cat"
 
 
-@pytest.mark.parametrize("text", ["nude child", "画一个裸体的小女孩"])
-def test_what_is_never_painted(text: str) -> None:
-    assert (understand(text).kind, understand(text).intent) == ("refused", "minors")
-
-
-@pytest.mark.parametrize(
-    "text", ["a child eating cake", "naked mole rat", "a nude statue in a museum", "小女孩穿着裙子"]
-)
-def test_harmless_requests_are_not_refused(text: str) -> None:
-    assert understand(text).kind == "image"
-
-
 TAGS = "masterpiece, best quality, 1boy, sword, (blue cape:1.3), <lora:flat:0.6>, castle"
 
 

@@ -1,4 +1,4 @@
-"""From what a person wrote to a brief: requests, refinements of the last one, talk, and what will not be painted.
+"""From what a person wrote to a brief: requests, refinements of the last one, and talk.
 
 Reads Chinese, English and mixtures of both with lexicons and small grammars; needs no model. Knows nothing of
 dialects, the library or pictures.
@@ -21,11 +21,11 @@ _QUESTIONS = ("about_", "help")
 def understand(text: str, previous: Brief | None = None) -> Brief:
     """The brief of a message; with the previous brief, a message may change that one."""
     if infotext := raw.read_infotext(text):
-        return _safe(infotext)
+        return infotext
     flags = parameters.Parameters()
     unflagged = parameters.extract_flags(text, flags)
     if flags.raw or raw.looks_like_tags(unflagged):
-        return _safe(_with_parameters(Brief("image", text, raw=unflagged.strip()), flags))
+        return _with_parameters(Brief("image", text, raw=unflagged.strip()), flags)
     message = request.prepare(text)
     intent = _chat_intent(message.spoken)
     if intent and intent != "unclear":
@@ -38,7 +38,7 @@ def understand(text: str, previous: Brief | None = None) -> Brief:
     if previous is not None and previous.kind in ("image", "refine"):
         refined = conversation.refine(previous, message, parts, found)
         if refined is not None:
-            return _safe(_with_parameters(replace(refined, kind="refine", text=text, language=message.language), found))
+            return _with_parameters(replace(refined, kind="refine", text=text, language=message.language), found)
     parts = conversation.without_restart(parts)
     wishes = [part for part in parts if degrees.is_degree(request.unframed(part))]
     reading = request.read_message(message, [part for part in parts if part not in wishes])
@@ -48,7 +48,7 @@ def understand(text: str, previous: Brief | None = None) -> Brief:
     brief = _with_parameters(brief, found)
     if not brief.phrases:
         return _nothing_to_paint(brief, found)
-    return _safe(brief)
+    return brief
 
 
 def _chat_intent(text: str) -> str:
@@ -94,11 +94,3 @@ def _with_parameters(brief: Brief, found: parameters.Parameters) -> Brief:
 
 def _distinct(items: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
-
-
-def _safe(brief: Brief) -> Brief:
-    """A request for what easel does not paint becomes a refusal."""
-    said = f"{brief.text} {brief.query()}".lower()
-    patterns = lexicons.load().patterns["refused"]
-    reason = next((label for label, pattern in patterns if pattern.search(said)), "")
-    return replace(brief, kind="refused", intent=reason) if reason else brief
