@@ -173,10 +173,11 @@ def settings_path() -> None:
 def _add_groups() -> None:
     from bot.cli_doodle import doodle
     from bot.cli_library import library
+    from bot.cli_operations import doctor
     from bot.cli_queue import models, queue
 
-    for group in (library, queue, models, doodle):
-        main.add_command(group)
+    for command in (library, queue, models, doodle, doctor):
+        main.add_command(command)
 
 
 _add_groups()
