@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 TEXT ?= 帮我画一只红色的苹果
 
-.PHONY: draw test lint bench docs clean
+.PHONY: draw test lint bench measure docs clean
 
 draw: .venv/ready
 	$(BIN)/easel draw "$(TEXT)" --out pictures
@@ -17,6 +17,10 @@ lint: .venv/ready
 # Seconds and memory of everything that a person waits for; prints a table. Not a test: machines differ.
 bench: .venv/ready
 	$(BIN)/python tests/bench.py
+
+# How well requests are understood, rewritten and found again; needs ../shared/data. EASEL_HOME keeps its library.
+measure: .venv/ready
+	$(BIN)/python tests/measure_rewriting.py
 
 # The README's command help is made by the commands themselves.
 docs: .venv/ready

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 EASEL = [sys.executable, "-m", "bot.cli"]
 PROMPTS = Path(__file__).parents[2] / "shared" / "data" / "library" / "imagereward_refl_data.json"
@@ -28,8 +28,9 @@ REQUESTS = (
 )
 
 
-def row(name: str, value: float, unit: str, limit: float | None = None) -> None:
+def row(name: str, value: float, unit: str, limit: float | None = None, *, least: float | None = None) -> None:
     verdict = "" if limit is None else f"  {'ok' if value <= limit else 'OVER'} (limit {limit:g})"
+    verdict += "" if least is None else f"  {'ok' if value >= least else 'UNDER'} (at least {least:g})"
     print(f"{name:<46} {value:9.3f} {unit}{verdict}", flush=True)  # noqa: T201
 
 
@@ -42,10 +43,12 @@ def median(call: Callable[[], Any], runs: int) -> float:
     return statistics.median(seconds)
 
 
-def command(*arguments: str) -> tuple[float, float, str]:
+def command(*arguments: str, stdin: IO[str] | None = None) -> tuple[float, float, str]:
     """Seconds, peak memory in MB and standard output of one command in a process of its own."""
     begun = time.perf_counter()
-    process = subprocess.Popen([*EASEL, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*EASEL, *arguments], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)

