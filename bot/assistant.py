@@ -7,6 +7,7 @@ block for milliseconds; the pictures come later, from the worker's thread.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,14 +23,16 @@ from bot.limits import Quota
 from bot.messages import Answer, ChatSettings, Delivery, Incoming, Rated
 from bot.settings import Settings
 from bot.store import Store, open_database
+from bot.switches import Switches, added, folded, repainted, tags_json
 from bot.texts import language_of, say
-from bot.writer import MAX_SEED, Writer, Written, new_seed, sources_json
+from bot.writer import MAX_SEED, Writer, Written, new_seed, sources_json, target_of
 from pipeline.errors import ModelMissing
 from pipeline.jobs import Job, Outlook, Picture
 from pipeline.painter import Painter, Watch
 from pipeline.profiles import BUILT_IN, Profile, load_profiles
 from pipeline.queue import JobQueue
 from pipeline.worker import Worker
+from promptlib.borrowing import AMOUNTS
 from promptlib.brief import Brief
 from promptlib.cache import EmbeddingCache
 from promptlib.embeddings import get_embedder
@@ -41,6 +44,8 @@ from promptlib.seed import load_seed, load_vectors
 
 log = logging.getLogger(__name__)
 
+#: Characters of tags that one command may name.
+MAX_NEVER = 500
 #: Most pictures one request may ask for; an album holds ten.
 MAX_COUNT = 10
 
@@ -53,6 +58,7 @@ class Tables:
     library: Library
     queue: JobQueue
     store: Store
+    switches: Switches
     writer: Writer
 
 
@@ -104,7 +110,7 @@ class Assistant:
                 library = Library(db)
                 self._fill(library)
                 writer = Writer(library, self.index)
-                self._local.tables = Tables(db, library, JobQueue(db), Store(db), writer)
+                self._local.tables = Tables(db, library, JobQueue(db), Store(db), Switches(db), writer)
         tables: Tables = self._local.tables
         return tables
 
@@ -157,6 +163,8 @@ class Assistant:
                 raw=chat.raw,
                 amount=chat.amount,
                 owner=incoming.user,
+                without=tables.switches.never(incoming.user),
+                while_refining=tables.switches.off(incoming.chat),
             )
         except RequestError:
             metrics.REQUESTS.labels("unreadable").inc()
@@ -164,6 +172,8 @@ class Assistant:
         metrics.understood(written)
         if written.prompt is None:
             return Answer(replies.talk(written.brief, language, self.profiles), language)
+        if written.brief.kind == "image":
+            tables.switches.start_afresh(incoming.chat)
         job = self.job_for(written, chat.model, incoming.user, language=language)
         return self._enqueue(tables, job, incoming, language, brief=replies.dump(written.brief.to_dict()))
 
@@ -180,12 +190,17 @@ class Assistant:
         """Nothing more is owed to the message of that key."""
         self.tables.store.answered(key)
 
-    def again(self, job_id: int, incoming: Incoming) -> Answer:
-        """The same prompt once more, with another seed."""
+    def again(self, job_id: int, incoming: Incoming, *, switched: bool = False) -> Answer:
+        """The same prompt once more with another seed; or `switched`: the same seed, with what is off left out."""
         tables = self.tables
         before = tables.queue.get(job_id)
         language = self.chat_settings(incoming.chat).language or str(before.extra.get("language", incoming.language))
-        fresh = replace(before, owner=incoming.user, seed=new_seed(), priority=self._priority(incoming.user))
+        fresh = replace(before, owner=incoming.user, priority=self._priority(incoming.user))
+        if switched:
+            off = self.switched_off(incoming.chat, incoming.user)
+            fresh = repainted(fresh, target_of(self.profile(fresh.model)), off)
+        else:
+            fresh = replace(fresh, seed=new_seed())
         return self._enqueue(tables, fresh, incoming, language)
 
     def _enqueue(self, tables: Tables, job: Job, incoming: Incoming, language: str, **chat: str) -> Answer:
@@ -246,9 +261,8 @@ class Assistant:
                 "request": written.brief.text,
                 "kind": written.brief.kind,
                 "language": language,
-                "tags": [{"text": t.text, "slot": t.slot, "origin": t.origin, "source": t.source} for t in prompt.tags],
+                **tags_json(prompt),
                 "sources": sources_json(written),
-                "dropped": [{"text": tag.text, "reason": reason} for tag, reason in prompt.dropped],
                 "notes": notes,
                 "seconds": written.seconds,
             },
@@ -296,6 +310,48 @@ class Assistant:
         """Tag by tag, where the prompt of a job came from."""
         return replies.why(self.job(job_id), language)
 
+    def switched_off(self, chat: str, user: str) -> frozenset[str]:
+        """The added tags that are off in a chat's conversation, or for a person for ever."""
+        switches = self.tables.switches
+        return switches.off(chat) | switches.never(user)
+
+    def switch(self, job_id: int, number: int, chat: str, user: str) -> tuple[str, bool]:
+        """Switch an added tag of a job off, or on again; the tag, and whether it is on now."""
+        everything, switches = added(self.job(job_id)), self.tables.switches
+        if number >= len(everything):
+            raise EaselError(f"Job {job_id} has no added tag {number}.")
+        tag = everything[number].tag.text
+        if folded(tag) not in self.switched_off(chat, user):
+            switches.switch_off([tag], chat=chat)
+            return tag, False
+        switches.switch_on(tag, chat=chat)
+        switches.switch_on(tag, person=user)
+        return tag, True
+
+    def switchable(self, job_id: int, chat: str, user: str) -> list[tuple[str, bool, bool]]:
+        """The added tags of a job by number: text, whether it is on now, and whether it was painted with it."""
+        off = self.switched_off(chat, user)
+        return [(one.tag.text, folded(one.tag.text) not in off, one.painted) for one in added(self.job(job_id))]
+
+    def never(self, user: str, words: str, language: str, *, allow: bool = False) -> str:
+        """Keep tags off for a person for ever, or `allow` them again; without words, tell which are off."""
+        switches = self.tables.switches
+        tags = [tag for part in re.split("[,,、\n]", words[:MAX_NEVER]) if (tag := folded(part))]
+        if allow and tags:
+            return "\n".join(
+                say("allowed" if switches.switch_on(tag, person=user) else "not_off", language, tag=tag) for tag in tags
+            )
+        switches.switch_off(tags, person=user)
+        off = ", ".join(sorted(switches.never(user)))
+        return replies.shorten(say("never_now" if off else "never_nothing", language, tags=off), replies.MESSAGE)
+
+    def keep_off(self, job_id: int, chat: str, user: str) -> list[str]:
+        """Never again add, for this person, what is off of a job's added tags; those."""
+        off = self.switched_off(chat, user)
+        tags = [one.tag.text for one in added(self.job(job_id)) if folded(one.tag.text) in off]
+        self.tables.switches.switch_off(tags, person=user)
+        return tags
+
     def cancel(self, user: str) -> int:
         """Cancel all waiting and running jobs of a person; how many there were."""
         jobs = self.pending(user)
@@ -337,6 +393,21 @@ class Assistant:
         prompt = library.get(prompt_id)
         metrics.RATINGS.labels(0 if given == value else value).inc()
         return Rated(0 if given == value else value, prompt.ratings, prompt.score)
+
+    def serves_everybody(self, job_id: int) -> bool:
+        """Whether the prompt of a job is one that everybody's retrieval uses."""
+        library = self.tables.library
+        found = library.find(self._library_prompt(self.job(job_id)))
+        return found is not None and found.eligible and not found.removed
+
+    def promote(self, job_id: int, user: str) -> tuple[int, bool]:
+        """An admin's word: let everybody's retrieval use the prompt of a job, or no longer; its id, and which."""
+        if not self.is_admin(user):
+            raise NotYours("Only admins decide which prompts everybody's retrieval uses.")
+        library, serves = self.tables.library, not self.serves_everybody(job_id)
+        number, _ = library.add(self._library_prompt(self.job(job_id)))
+        library.promote(number, serves)
+        return number, serves
 
     def _library_prompt(self, job: Job) -> LibraryPrompt:
         profile = self.profiles.get(job.model)
@@ -391,6 +462,11 @@ class Assistant:
 
     def set_raw(self, chat: str, raw: bool) -> None:
         self.tables.store.set_chat(chat, raw=int(raw))
+
+    def set_amount(self, chat: str, amount: str) -> None:
+        if amount not in AMOUNTS:
+            raise EaselError(f"There is no amount {amount!r}; choose one of {', '.join(AMOUNTS)}.")
+        self.tables.store.set_chat(chat, amount=amount)
 
     def set_language(self, chat: str, language: str) -> None:
         self.tables.store.set_chat(chat, language=language)

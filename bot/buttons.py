@@ -15,12 +15,22 @@ from bot.texts import say
 
 RATE, AGAIN, FILE, WHY, DELETE, MODEL, CANCEL = "r", "a", "f", "w", "d", "m", "c"
 
+#: Under the answer to WHY: switch a tag, paint with the switches, keep off for ever, promote; and being forgotten.
+SWITCH, SWITCHED, NEVER, PROMOTE, FORGET = "o", "g", "n", "p", "forget"
+
 #: Most bytes a button may carry, by Telegram's rules.
 MAX_DATA = 64
+
+#: Switches under one message, and characters of their labels: what stays readable on a phone.
+SWITCHES, LABEL = 40, 30
 
 #: Job ids are SQLite row ids: at most 19 digits.
 _JOB = re.compile(
     r"(?:(?P<rate>r):(?P<rated>[1-9][0-9]{0,17}):(?P<value>[1-5])|(?P<action>[afwdc]):(?P<job>[1-9][0-9]{0,17}))"
+)
+
+_WHY = re.compile(
+    r"(?:(?P<switch>o):(?P<of>[1-9][0-9]{0,17}):(?P<number>0|[1-9][0-9]?)|(?P<action>[gnp]):(?P<job>[1-9][0-9]{0,17}))"
 )
 
 #: Rows of (label, data).
@@ -29,7 +39,10 @@ Rows = Sequence[Sequence[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class Press:
-    """A pressed button: `job` and `value` for those under a picture, `model` for the choice of one."""
+    """A pressed button: `job` and `value` for those under a picture, `model` for the choice of one.
+
+    `value` is a rating, or the number of an added tag.
+    """
 
     action: str
     job: int = 0
@@ -41,6 +54,12 @@ def decode(data: str) -> Press | None:
     """What a button says it is; None for anything easel does not make."""
     if data.startswith(f"{MODEL}:") and len(data) > 2:
         return Press(MODEL, model=data[2:])
+    if data == FORGET:
+        return Press(FORGET)
+    if match := _WHY.fullmatch(data):
+        if match["switch"]:
+            return Press(SWITCH, int(match["of"]), int(match["number"]))
+        return Press(match["action"], int(match["job"]))
     match = _JOB.fullmatch(data)
     if match is None:
         return None
@@ -52,7 +71,10 @@ def decode(data: str) -> Press | None:
 def encode(press: Press) -> str:
     if press.action == MODEL:
         return f"{MODEL}:{press.model}"
-    return f"{press.action}:{press.job}:{press.value}" if press.action == RATE else f"{press.action}:{press.job}"
+    if press.action == FORGET:
+        return FORGET
+    name = f"{press.action}:{press.job}"
+    return f"{name}:{press.value}" if press.action in (RATE, SWITCH) else name
 
 
 def under_picture(job_id: int, language: str, rating: int = 0) -> Rows:
@@ -70,6 +92,29 @@ def under_picture(job_id: int, language: str, rating: int = 0) -> Rows:
 def cancel(job_id: int, name: str, language: str) -> Sequence[tuple[str, str]]:
     """A row that cancels a job; `name` tells which where there are several."""
     return [(f"{say('button_cancel', language)} {name}".strip(), encode(Press(CANCEL, job_id)))]
+
+
+def under_why(job_id: int, language: str, tags: Sequence[tuple[str, bool]], *, changed: bool) -> Rows:
+    """A switch for each added tag (its text, and whether it is on).
+
+    Args:
+        changed: whether the picture was painted with other switches, so that painting it again shows a difference.
+    """
+    switches = [
+        (f"{'✅' if on else '⬜'} {text[:LABEL]}", encode(Press(SWITCH, job_id, number)))
+        for number, (text, on) in enumerate(tags[:SWITCHES])
+    ]
+    rows = [switches[start : start + 2] for start in range(0, len(switches), 2)]
+    if changed:
+        rows.append([(say("button_switched", language), encode(Press(SWITCHED, job_id)))])
+    if not all(on for _, on in tags):
+        rows.append([(say("button_never", language), encode(Press(NEVER, job_id)))])
+    return rows
+
+
+def promote(job_id: int, language: str, *, serves: bool) -> Sequence[tuple[str, str]]:
+    """An admin's button: whether everybody's retrieval uses the prompt."""
+    return [(say("button_demote" if serves else "button_promote", language), encode(Press(PROMOTE, job_id)))]
 
 
 def models(ids: Iterable[str], chosen: str) -> Rows:

@@ -25,6 +25,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("HF_HUB_VERBOSITY", "error")
 
 
+#: As `promptlib.borrowing.AMOUNTS`, which is not imported for the sake of ``easel --help``.
+AMOUNT = click.Choice(["none", "little", "lot"])
+
+
 def _input() -> TextIO:
     if sys.stdin is None:
         raise EaselError("Standard input is closed; give the text as an argument.")
@@ -57,6 +61,8 @@ def main(ctx: click.Context) -> None:
 @click.option("--count", type=click.IntRange(1, 10), help="How many pictures.")
 @click.option("--size", type=Size(), help="Width and height in pixels.")
 @click.option("--steps", type=click.IntRange(1, 500), help="Sampling steps; default: the model's.")
+@click.option("--amount", type=AMOUNT, help="How much is borrowed from the library; default: EASEL_AMOUNT.")
+@click.option("--without", metavar="TAG", multiple=True, help="Leave an added tag out; can be given several times.")
 @click.option("--out", type=click.Path(file_okay=False), help="Put the pictures into this folder as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def draw(
@@ -67,13 +73,16 @@ def draw(
     count: int | None,
     size: tuple[int, int] | None,
     steps: int | None,
+    amount: str | None,
+    without: tuple[str, ...],
     out: str | None,
     as_json: bool,
 ) -> None:
     """Paint TEXT and show the prompt that was used."""
     from bot.drawing import Wishes, draw_once
 
-    result = draw_once(text, Wishes(model=model, raw=raw, seed=seed, count=count, size=size, steps=steps, out=out))
+    wishes = Wishes(model, raw, seed, count, size, steps, out, amount, without)
+    result = draw_once(text, wishes)
     if as_json:
         show(result.to_json())
     else:
@@ -83,26 +92,39 @@ def draw(
 @main.command()
 @click.argument("text", required=False)
 @click.option("--model", metavar="ID", help="The model to write for; default: EASEL_MODEL if that is set, else sdxl.")
+@click.option("--amount", type=AMOUNT, help="How much is borrowed from the library; default: EASEL_AMOUNT.")
+@click.option("--without", metavar="TAG", multiple=True, help="Leave an added tag out; can be given several times.")
 @click.option("--explain", is_flag=True, help="Tell tag by tag where it came from.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--jsonl", is_flag=True, help='Read lines {"id", "session", "text"} and answer each with a JSON line.')
-def rewrite(text: str | None, model: str | None, explain: bool, as_json: bool, jsonl: bool) -> None:
+def rewrite(
+    text: str | None,
+    model: str | None,
+    amount: str | None,
+    without: tuple[str, ...],
+    explain: bool,
+    as_json: bool,
+    jsonl: bool,
+) -> None:
     """Rewrite TEXT (or standard input) into a prompt, without painting."""
     from bot.rewriting import Rewriter
 
     if as_json and jsonl:
         raise click.UsageError("Choose one of --json and --jsonl.")
+    if jsonl and text is not None:
+        raise click.UsageError("--jsonl reads standard input; leave TEXT out.")
+    rewriter = Rewriter(model, amount=amount, without=without)
     if jsonl:
-        if text is not None:
-            raise click.UsageError("--jsonl reads standard input; leave TEXT out.")
         failed = 0
-        for line in Rewriter(model).lines(_input()):
+        for line in rewriter.lines(_input()):
             failed += "error" in line
             show(line)
         if failed:
             raise click.ClickException(f"{failed} line(s) could not be rewritten; each says why in its answer.")
         return
-    answer = Rewriter(model).rewrite(_input().read() if text is None else text)
+    answer = rewriter.rewrite(_input().read() if text is None else text)
+    for tag in answer.not_added(without):
+        click.echo(f"No tag {tag!r} was added to this prompt; --explain shows those that are.", err=True)
     if as_json:
         show(answer.to_json())
     else:

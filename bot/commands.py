@@ -10,6 +10,7 @@ from bot.assistant import Assistant
 from bot.buttons import Rows
 from bot.texts import say, span
 from pipeline.jobs import Job, Outlook
+from promptlib.borrowing import AMOUNTS
 
 #: Jobs that /status shows, with a button each.
 SHOWN = 8
@@ -60,6 +61,22 @@ def raw(assistant: Assistant, typed: Typed) -> Said:
     return Said(say(f"raw_{wish}", typed.language))
 
 
+def amount(assistant: Assistant, typed: Typed) -> Said:
+    wish = typed.words[0].lower() if typed.words else ""
+    if wish not in AMOUNTS:
+        return Said(say("amount_now", typed.language, amount=assistant.chat_settings(typed.chat).amount))
+    assistant.set_amount(typed.chat, wish)
+    return Said(say(f"amount_{wish}", typed.language))
+
+
+def never(assistant: Assistant, typed: Typed) -> Said:
+    return Said(assistant.never(typed.user, " ".join(typed.words), typed.language))
+
+
+def allow(assistant: Assistant, typed: Typed) -> Said:
+    return Said(assistant.never(typed.user, " ".join(typed.words), typed.language, allow=True))
+
+
 def settings(assistant: Assistant, typed: Typed) -> Said:
     now = assistant.chat_settings(typed.chat)
     return Said(say("settings", typed.language, model=now.model, raw=_on(now.raw), amount=now.amount))
@@ -108,9 +125,12 @@ COMMANDS: dict[str, Callable[[Assistant, Typed], Said]] = {
     "help": show_help,
     "model": model,
     "raw": raw,
+    "amount": amount,
+    "never": never,
+    "allow": allow,
     "settings": settings,
     "status": status,
     "cancel": cancel,
     "stats": stats,
 }
-MENU = ("help", "model", "raw", "settings", "status", "cancel")
+MENU = ("help", "model", "raw", "amount", "never", "settings", "status", "cancel")

@@ -220,7 +220,7 @@ class Desk:
         press = buttons.decode(incoming.text)
         if press is None or not self.owns(incoming.user, incoming.chat, press.job):
             return Answer(say("gone", incoming.language), incoming.language)
-        return self.assistant.again(press.job, incoming)
+        return self.assistant.again(press.job, incoming, switched=press.action == buttons.SWITCHED)
 
     def owns(self, user: str, chat: str, job_id: int) -> bool:
         """Whether a chat may press the buttons of a job: its own, and for admins any that was sent to a chat."""

@@ -16,6 +16,7 @@ from bot import replies
 from bot.assistant import Assistant
 from bot.errors import EaselError
 from bot.settings import load_settings
+from bot.switches import folded
 from bot.texts import language_of, say
 from bot.writer import Written, sources_json
 from pipeline.errors import PaintingFailed
@@ -34,6 +35,8 @@ class Wishes:
     size: tuple[int, int] | None = None
     steps: int | None = None
     out: str | None = None
+    amount: str | None = None
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ def draw_once(text: str, wishes: Wishes) -> Drawn:
     profile = assistant.profile(wishes.model or settings.model)
     # Importing the painting libraries takes longer than understanding: do both at once.
     threading.Thread(target=_import_painting, daemon=True).start()
-    written = assistant.tables.writer.write(text, profile, raw=wishes.raw, amount=settings.amount)
+    amount, without = wishes.amount or settings.amount, [folded(tag) for tag in wishes.without]
+    written = assistant.tables.writer.write(text, profile, raw=wishes.raw, amount=amount, without=without)
     language = language_of(text)
     if written.prompt is None:
         reply = replies.talk(written.brief, language, assistant.profiles)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from bot import buttons, replies
+from bot import buttons, presses_why, replies
 from bot.buttons import Press
 from bot.desk import DELIBERATE, Desk, read
 from bot.texts import say
@@ -63,8 +63,10 @@ async def _act(desk: Desk, pressed: Pressed) -> str:
         case buttons.DELETE:
             return await _delete(desk, pressed)
         case buttons.WHY:
-            text = await asyncio.to_thread(desk.assistant.why, job_id, pressed.language)
-            await desk.wire.say(pressed.chat, text, (), pressed.message)
+            text, rows = await presses_why.explain(desk, pressed)
+            await desk.wire.say(pressed.chat, text, rows, pressed.message)
+        case action if action in presses_why.ACTIONS:
+            return await presses_why.act(desk, pressed)
         case buttons.FILE:
             job = await asyncio.to_thread(desk.assistant.job, job_id)
             files = await asyncio.to_thread(read, job, await asyncio.to_thread(desk.assistant.pictures, job_id))

@@ -52,10 +52,21 @@ def why(job: Job, language: str) -> str:
     lines += [f"· {tag['text']} — {_origin(tag, scores, language)}" for tag in tags]
     if not tags:
         lines.append(say("why_nothing", language))
-    if dropped := [item["text"] for item in extra.get("dropped", [])]:
-        lines.append(say("why_dropped", language, tags=", ".join(dropped)))
-    lines += notes(extra.get("notes", []), language)
+    for tag in extra.get("negatives", []):
+        text = say("why_negative", language, text=tag["text"])
+        lines.append(f"· {text} — {_origin(tag, scores, language)}")
+    lines += dropped(extra.get("dropped", []), language)
+    # What did not fit is told already.
+    lines += notes([note for note in extra.get("notes", []) if note[0] != "dropped"], language)
     return shorten("\n".join(lines), MESSAGE)
+
+
+def dropped(items: list[Mapping[str, str]], language: str) -> list[str]:
+    """What was left out, a line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for item in items:
+        reasons.setdefault(item["reason"], []).append(item["text"])
+    return [say(f"why_dropped_{reason}", language, tags=", ".join(texts)) for reason, texts in reasons.items()]
 
 
 def _origin(tag: dict[str, str], scores: Mapping[int, float], language: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot import replies
 from bot.assistant import Assistant
 from bot.settings import effective, load_settings
+from bot.switches import folded
 from bot.texts import language_of
 from bot.writer import Written, sources_json
 from promptlib.brief import Brief
@@ -44,9 +45,16 @@ class Rewritten:
                 "seed": prompt.seed if prompt else None,
             },
             "tags": [{"text": t.text, "slot": t.slot, "origin": t.origin} for t in prompt.tags] if prompt else [],
+            "dropped": [{"text": t.text, "reason": why} for t, why in prompt.dropped] if prompt else [],
             "sources": sources_json(self.written) if prompt else [],
         }
         return answer | ({"reply": self.reply} if self.reply else {})
+
+    def not_added(self, without: Sequence[str]) -> list[str]:
+        """Which of these were not there to be left out."""
+        prompt = self.written.prompt
+        off = {folded(tag.text) for tag, reason in prompt.dropped if reason == "off"} if prompt else set()
+        return [tag for tag in without if folded(tag) not in off]
 
     def to_text(self, *, explain: bool = False) -> str:
         if self.written.prompt is None:
@@ -61,8 +69,10 @@ class Rewritten:
 class Rewriter:
     """Rewrites for one model."""
 
-    def __init__(self, model: str | None) -> None:
+    def __init__(self, model: str | None, *, amount: str | None = None, without: Sequence[str] = ()) -> None:
         settings = load_settings()
+        self.amount = amount or settings.amount
+        self.without = [folded(tag) for tag in without]
         self.assistant = Assistant(settings)
         named = effective(os.environ, settings.home)["model"][1] != "default"
         self.profile = self.assistant.profile(model or (settings.model if named else DEFAULT_MODEL))
@@ -70,7 +80,7 @@ class Rewriter:
     def rewrite(self, text: str, previous: Brief | None = None) -> Rewritten:
         """Rewrite one text; with the brief of the turn before, as a turn of that conversation."""
         writer = self.assistant.tables.writer
-        written = writer.write(text, self.profile, previous=previous, amount=self.assistant.settings.amount)
+        written = writer.write(text, self.profile, previous=previous, amount=self.amount, without=self.without)
         reply = ""
         if written.prompt is None:
             reply = replies.talk(written.brief, language_of(text), self.assistant.profiles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 
@@ -12,10 +13,12 @@ from bot.assistant import Assistant
 from bot.drawing import progress_line
 from bot.errors import EaselError
 from bot.settings import load_settings
+from bot.switches import added, folded, repainted
 from bot.texts import language_of, say
-from bot.writer import new_seed
+from bot.writer import new_seed, target_of
 from pipeline.errors import PipelineError
 from pipeline.jobs import Job
+from promptlib.borrowing import AMOUNTS
 from promptlib.brief import Brief
 from promptlib.errors import PromptlibError
 
@@ -30,9 +33,13 @@ class Terminal:
         self.assistant = Assistant(settings)
         self.model = self.assistant.profile(model or settings.model).id
         self.raw = False
+        self.amount = settings.amount
         self.brief: Brief | None = None
         self.job: Job | None = None
         self.language = "en"
+        self.switches = self.assistant.tables.switches
+        # What was off in an earlier conversation was off in that one.
+        self.switches.start_afresh(USER)
 
     def run(self) -> None:
         click.echo(say("terminal_hello", "zh") + "\n" + say("terminal_hello", "en"))
@@ -65,11 +72,15 @@ class Terminal:
             self.assistant.profile(self.model),
             previous=self.brief,
             raw=self.raw,
-            amount=self.assistant.settings.amount,
+            amount=self.amount,
             owner=USER,
+            without=self.switches.never(USER),
+            while_refining=self.switches.off(USER),
         )
         if written.prompt is None:
             return replies.talk(written.brief, self.language, self.assistant.profiles)
+        if written.brief.kind == "image":
+            self.switches.start_afresh(USER)
         self.brief = written.brief
         return self._paint(self.assistant.job_for(written, self.model, USER, language=self.language))
 
@@ -91,6 +102,12 @@ class Terminal:
         if name == "raw":
             self.raw = value != "off"
             return f"raw: {'on' if self.raw else 'off'}"
+        if name == "amount":
+            return self._set_amount(value)
+        if name in ("never", "allow"):
+            return self.assistant.never(USER, value, self.language, allow=name == "allow")
+        if self.job and name == "without" and value:
+            return self._without(self.job, value)
         if self.job and name == "why":
             return self.assistant.why(self.job.id, self.language)
         if self.job and name == "again":
@@ -101,3 +118,20 @@ class Terminal:
                 return say("withdrawn", self.language)
             return say("rated", self.language, value=rated.value, score=f"{rated.score:.2f}")
         return say("terminal_help", self.language)
+
+    def _set_amount(self, value: str) -> str:
+        if value in AMOUNTS:
+            self.amount = value
+            return say(f"amount_{value}", self.language)
+        return say("amount_now", self.language, amount=self.amount)
+
+    def _without(self, job: Job, value: str) -> str:
+        """Switch added tags off, or on again, for this conversation, and paint the same picture with what is left."""
+        texts = {folded(one.tag.text): number for number, one in enumerate(added(job))}
+        wanted = [part for part in map(folded, re.split("[,,、]", value)) if part]
+        if missing := next((tag for tag in wanted if tag not in texts), None):
+            return say("no_added_tag", self.language, tag=missing)
+        for tag in wanted:
+            self.assistant.switch(job.id, texts[tag], USER, USER)
+        off = self.assistant.switched_off(USER, USER)
+        return self._paint(repainted(job, target_of(self.assistant.profile(job.model)), off))

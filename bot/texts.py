@@ -136,7 +136,42 @@ TEXTS: dict[str, tuple[str, str]] = {
     "origin_house": ("easel 的默认", "easel's default"),
     "origin_authors": ("模型作者推荐", "recommended by the model's authors"),
     "origin_nearest": ("模型会画的最接近的词", "the nearest thing this model can paint"),
-    "why_dropped": ("没用上:{tags}", "Left out: {tags}"),
+    "why_negative": ("避开 {text}", "not {text}"),
+    "why_dropped_budget": ("太长,没用上:{tags}", "Left out, as the model takes no more: {tags}"),
+    "why_dropped_vocabulary": ("模型不认识,没用上:{tags}", "Left out, as the model does not know it: {tags}"),
+    "why_dropped_off": ("已关掉:{tags}", "Switched off: {tags}"),
+    "button_switched": ("🔁 按这样再画一张", "🔁 Paint it like this"),
+    "button_never": ("🚫 关掉的以后都不要", "🚫 Never add what is off"),
+    "button_promote": ("⬆ 让所有人用", "⬆ Use for everybody"),
+    "button_demote": ("⬇ 不给别人用", "⬇ Keep from others"),
+    "promoted": ("提示词 #{id} 现在给所有人用。", "Prompt #{id} now serves everybody."),
+    "demoted": ("提示词 #{id} 现在不给别人用。", "Prompt #{id} is now kept from everybody's retrieval."),
+    "switched_off": (
+        "“{tag}”关掉了,接着改这张图时都不加。",
+        "“{tag}” is off for as long as you go on with this picture.",
+    ),
+    "switched_on": ("“{tag}”又打开了。", "“{tag}” is on again."),
+    "never_added": ("以后都不加:{tags}(/never 查看)", "Never added from now on: {tags} (see /never)"),
+    "never_now": (
+        "这些词以后都不会自动加:{tags}\n用 /never 词 加一个,/allow 词 拿掉一个。",
+        "Never added for you: {tags}\n/never WORDS adds one, /allow WORDS takes one away.",
+    ),
+    "never_nothing": (
+        "没有关掉的词。/never 词:以后不再自动加这个词。",
+        "Nothing is kept off for you. /never WORDS keeps these words from being added.",
+    ),
+    "allowed": ("“{tag}”又可以加了。", "“{tag}” may be added again."),
+    "not_off": ("“{tag}”本来就没关掉。", "“{tag}” was not off."),
+    "no_added_tag": ("没有自动加过“{tag}”,/why 会列出来。", "No tag “{tag}” was added; /why lists those that were."),
+    "amount_now": (
+        "从词库借用多少:{amount}。用 /amount none(不借)、little(一点)或 lot(多一些)。",
+        "How much is borrowed from the library: {amount}. Change it with /amount none, little or lot.",
+    ),
+    "amount_none": ("以后只用你的话。", "From now on only your own words are used."),
+    "amount_little": ("以后借一点。", "From now on a little is added to your words."),
+    "amount_lot": ("以后多借一些。", "From now on more is added to your words."),
+    "command_amount": ("none|little|lot:从词库借用多少", "none|little|lot: how much is added to your words"),
+    "command_never": ("以后不要自动加的词", "words that are never to be added"),
     # notes
     "note_nearest": (
         "这个模型不会画“{asked}”,画了最接近的 {used}。",
@@ -194,12 +229,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "refused": ("这个我不画。换一个想法吧。", "I won't paint that. Please try another idea."),
     # terminal
     "terminal_hello": (
-        "说说你想看到什么;/why 为什么,/again 再来一张,/rate 1-5 打分,/model 换模型,/raw 原话,/quit 退出。",
-        "Say what you want to see; /why, /again, /rate 1-5, /model ID, /raw on|off, /quit.",
+        "说说你想看到什么;/why 为什么,/without 词 去掉自动加的词,/again 再来一张,/rate 1-5 打分,/model 换模型,"
+        "/amount 加多少,/raw 原话,/quit 退出。",
+        "Say what you want to see; /why, /without TAG, /again, /rate 1-5, /model ID, /amount none|little|lot, "
+        "/raw on|off, /quit.",
     ),
     "terminal_help": (
-        "可用:/why /again /rate 1-5(先画一张),/model ID,/raw on|off,/quit。",
-        "There is /why, /again and /rate 1-5 (after a picture), /model ID, /raw on|off and /quit.",
+        "可用:/why /without 词 /again /rate 1-5(先画一张),/model ID,/amount none|little|lot,/never 词,/allow 词,"
+        "/raw on|off,/quit。",
+        "There is /why, /without TAG, /again and /rate 1-5 (after a picture), /model ID, /amount none|little|lot, "
+        "/never TAG, /allow TAG, /raw on|off and /quit.",
     ),
     "rated": ("你的评分:{value}。这条提示词现在 {score} 分。", "Your rating: {value}. This prompt now scores {score}."),
     # loading
@@ -214,10 +253,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "help": (
         "直接写你想看到什么,中文英文都行,可以接着改:“再红一点”“换成狗”。\n"
         "每张图下面有它的提示词和按钮:打分、再来一张、原图、为什么、删除。\n\n"
-        "/model 选择模型\n/raw on|off 原样使用你的文字\n/settings 这个聊天的设置\n/status 在等的任务和用量\n/cancel 取消在等的任务",
+        "/model 选择模型\n/raw on|off 原样使用你的文字\n/amount 自动加多少词\n/never 不要自动加的词\n/settings 这个聊天的设置\n/status 在等的任务和用量\n/cancel 取消在等的任务",
         "Just write what you want to see, in Chinese or English, then change it: “more red”, “make it a dog”.\n"
         "Under each picture stand its prompt and buttons: rate, again, original file, why, delete.\n\n"
-        "/model choose a model\n/raw on|off use your text as it stands\n/settings of this chat\n"
+        "/model choose a model\n/raw on|off use your text as it stands\n"
+        "/amount how much is added to your words\n/never words that are not to be added\n/settings of this chat\n"
         "/status what is waiting, and what you have used\n"
         "/cancel what is waiting",
     ),
@@ -251,8 +291,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "raw is {state}. Change it with /raw on or /raw off.",
     ),
     "settings": (
-        "模型:{model}(/model)\n原样使用文字:{raw}(/raw)\n从词库借用:{amount}",
-        "Model: {model} (/model)\nText as it stands: {raw} (/raw)\nBorrowed from the library: {amount}",
+        "模型:{model}(/model)\n原样使用文字:{raw}(/raw)\n从词库借用:{amount}(/amount)",
+        "Model: {model} (/model)\nText as it stands: {raw} (/raw)\nBorrowed from the library: {amount} (/amount)",
     ),
     "stats": ("统计\n{lines}", "Statistics\n{lines}"),
     "admins_only": ("这个命令只给管理员用。", "This command is for admins only."),

@@ -101,6 +101,8 @@ class Writer:
         raw: bool = False,
         amount: str = "little",
         owner: str | None = None,
+        without: Collection[str] = (),
+        while_refining: Collection[str] = (),
         blocked: Collection[str] = (),
     ) -> Written:
         """Understand a text and write its prompt for a model.
@@ -109,6 +111,8 @@ class Writer:
             previous: the brief of the last request in this conversation.
             raw: leave the text alone; it becomes the prompt as it stands.
             owner: whose own well-rated prompts are used besides everybody's.
+            without: added tags that are switched off, as `bot.switches.folded` writes them.
+            while_refining: such tags that are off for as long as the text goes on from `previous`.
             blocked: matters that are not painted here, besides those that never are; see `promptlib.screening`.
 
         Raises:
@@ -130,12 +134,15 @@ class Writer:
             return Written(brief, None, (), {"understand": understood - begun, "retrieve": 0.0, "compose": 0.0})
         hits = () if brief.raw or amount == "none" else self.find(brief.query(), profile, owner, lenders(brief))
         found = time.perf_counter()
-        prompt = compose(brief, hits, target_of(profile), amount=amount, nearest=self.nearest)
+        off = {*without, *(while_refining if brief.kind == "refine" else ())}
+        prompt = compose(brief, hits, target_of(profile), amount=amount, nearest=self.nearest, without=off)
         # What was added may make something else of what was asked for.
         seen = screening.refuse(brief, screening.screen_prompt(prompt).joined(asked), blocked)
         if seen.kind == "refused":
             return Written(seen, None, (), {"understand": understood - begun, "retrieve": 0.0, "compose": 0.0})
-        brief = dataclasses.replace(brief, lent=tuple(tag for tag in prompt.tags if lender(tag)))
+        # What is switched off stays among the lent, or else something would be borrowed in its place the next time.
+        switched = [tag for tag, reason in prompt.dropped if reason == "off"]
+        brief = dataclasses.replace(brief, lent=tuple(tag for tag in (*prompt.tags, *switched) if lender(tag)))
         if profile.fixed_size and (prompt.width, prompt.height) != (profile.width, profile.height):
             size = {"asked": f"{prompt.width}x{prompt.height}", "used": f"{profile.width}x{profile.height}"}
             prompt = dataclasses.replace(

@@ -6,7 +6,7 @@ The person's words come first and are cut last. Knows nothing of how hits are fo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from promptlib import tokens
@@ -27,6 +27,7 @@ def compose(
     seed: int = 0,
     amount: str = "little",
     nearest: Nearest | None = None,
+    without: Collection[str] = (),
 ) -> Prompt:
     """The prompt for a brief, a pure function of its arguments.
 
@@ -35,6 +36,7 @@ def compose(
         seed: settles which of several equally good tags is borrowed.
         amount: how much is borrowed, one of `borrowing.AMOUNTS`.
         nearest: finds the nearest word of a closed vocabulary; only the ``doodle`` dialect asks it.
+        without: added tags that are switched off. Nothing else is added in their place.
     """
     width, height = size_for(brief, target)
     notes = list(brief.notes)
@@ -42,30 +44,56 @@ def compose(
         notes.append(("size", {"asked": f"{brief.width}x{brief.height}", "used": f"{width}x{height}"}))
     prompt = Prompt("", "", width, height, brief.count or 1, brief.seed)
     if brief.raw:
+        tags, negatives = (Tag(brief.raw, "other", "words"),), _negatives(brief.avoid, ())
         negative = ", ".join(brief.avoid)
-        tags = (Tag(brief.raw, "other", "words"),)
-        return replace(prompt, positive=brief.raw, negative=negative, tags=tags, notes=tuple(notes))
+        return replace(
+            prompt, positive=brief.raw, negative=negative, tags=tags, negatives=negatives, notes=tuple(notes)
+        )
     speaker = dialect(target.dialect)
     draft = speaker.draft(brief, target, nearest)
     borrowed = borrow(brief, hits, amount=amount, seed=seed) if speaker.enriched else []
     authors = [Tag(text, "quality", "authors") for text in target.quality if speaker.quality_at != "nowhere"]
     learned = speaker.learn(draft.tags, hits, target)
+    negatives = _negatives(brief.avoid, target.negative_default if target.negative else ())
     lenders = [*borrowed, *[(tag, hit) for tag, hit in learned if hit]]
-    kept, cut = fit(speaker, [tag for tag, _ in learned], [tag for tag, _ in borrowed], authors, target)
-    dropped = (*draft.dropped, *[(tag, "budget") for tag in cut])
+    words, ours = [tag for tag, _ in learned], [tag for tag, _ in borrowed]
+    off = [tag for tag in (*words, *ours, *authors, *negatives) if tag.added and tag.text.casefold() in without]
+    words, ours, authors = ([tag for tag in tags if tag not in off] for tags in (words, ours, authors))
+    kept, cut = fit(speaker, words, ours, authors, target)
+    dropped = (*draft.dropped, *[(tag, "budget") for tag in cut], *[(tag, "off") for tag in off])
     if cut:
         notes.append(("dropped", {"tags": ", ".join(tag.text for tag in cut), "budget": str(target.tokens)}))
     if brief.avoid and not target.negative:
         notes.append(("negative_unsupported", {"avoid": ", ".join(brief.avoid)}))
     prompt = replace(
         prompt,
-        negative=", ".join(dict.fromkeys((*brief.avoid, *(target.negative_default if target.negative else ())))),
         tags=tuple(kept),
+        negatives=tuple(tag for tag in negatives if tag not in off),
         sources=tuple({hit.prompt.id: hit for tag, hit in lenders if tag in kept}.values()),
         dropped=dropped,
         notes=(*notes, *draft.notes),
     )
-    return replace(prompt, positive=speaker.finish(speaker.render(kept), prompt))
+    return rendered(prompt, target)
+
+
+def rendered(prompt: Prompt, target: Target) -> Prompt:
+    """The prompt, with its texts written from its tags."""
+    speaker = dialect(target.dialect)
+    prompt = replace(prompt, negative=", ".join(tag.text for tag in prompt.negatives))
+    return replace(prompt, positive=speaker.finish(speaker.render(prompt.tags), prompt))
+
+
+def switched_on(prompt: Prompt, tag: Tag, target: Target) -> Prompt:
+    """The prompt with an added tag where it would stand; its texts are written anew by `rendered`."""
+    if tag.slot == "negative":
+        return replace(prompt, negatives=(*prompt.negatives, tag))
+    front = tag.origin == "authors" and dialect(target.dialect).quality_at == "front"
+    return replace(prompt, tags=(tag, *prompt.tags) if front else (*prompt.tags, tag))
+
+
+def _negatives(avoid: Sequence[str], authors: Sequence[str]) -> tuple[Tag, ...]:
+    said = [Tag(text, "negative", "words") for text in dict.fromkeys(avoid)]
+    return (*said, *[Tag(text, "negative", "authors") for text in dict.fromkeys(authors) if text not in avoid])
 
 
 def size_for(brief: Brief, target: Target) -> tuple[int, int]:

@@ -148,6 +148,11 @@ class Library:
             raise NoSuchPrompt(f"There is no prompt {prompt_id} in the library; `easel library list` shows the ids.")
         return found[0]
 
+    def find(self, prompt: LibraryPrompt) -> LibraryPrompt | None:
+        """The row of a prompt with the same identity (see `rows.prompt_key`), removed or not."""
+        row = self.db.execute("SELECT id FROM prompts WHERE key = ?", [prompt_key(prompt)]).fetchone()
+        return self.get(row[0]) if row else None
+
     def get_many(self, ids: Sequence[int]) -> Sequence[LibraryPrompt]:
         """The prompts with these ids, in this order; ids without a row are left out."""
         where = "WHERE p.id IN (SELECT value FROM json_each(?))"

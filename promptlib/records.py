@@ -24,6 +24,7 @@ SLOTS = (
     "mood",
     "text",
     "other",
+    "negative",
 )
 
 
@@ -44,6 +45,11 @@ class Tag:
     slot: str
     origin: str
     source: str = ""
+
+    @property
+    def added(self) -> bool:
+        """Whether it came from elsewhere than the request, so that it can be switched off."""
+        return self.origin in ("house", "authors") or self.origin.startswith("library:")
 
 
 @dataclass(frozen=True)
@@ -125,8 +131,9 @@ class Target:
 class Prompt:
     """A prompt ready to paint, for one model.
 
-    `tags` in prompt order; `sources` are the hits a tag was taken from; `dropped` holds what did not fit or was
-    contradicted, each with its reason; `notes` are codes and values for the faces to put into words, such as
+    `tags` in prompt order, `negatives` are those of the negative prompt; `sources` are the hits a tag was taken from;
+    `dropped` holds what was left out, each with its reason: ``budget`` (did not fit), ``vocabulary`` (the model does
+    not know it) or ``off`` (switched off); `notes` are codes and values for the faces to put into words, such as
     ``("nearest", {"asked": "otter", "used": "beaver"})`` or ``("flag_ignored", {"flag": "--chaos"})``.
     """
 
@@ -137,6 +144,7 @@ class Prompt:
     count: int
     seed: int | None
     tags: tuple[Tag, ...] = ()
+    negatives: tuple[Tag, ...] = ()
     sources: tuple[Hit, ...] = ()
     dropped: tuple[tuple[Tag, str], ...] = ()
     notes: tuple[tuple[str, dict[str, str]], ...] = ()

@@ -64,7 +64,12 @@ def test_why_tells_where_every_tag_came_from() -> None:
         "request": "画{红苹果}",
         "tags": TAGS,
         "sources": [{"id": 12, "score": 4.25}],
-        "dropped": [{"text": "blue", "reason": "budget"}],
+        "negatives": [{"text": "blurry", "slot": "negative", "origin": "authors", "source": ""}],
+        "dropped": [
+            {"text": "blue", "reason": "budget"},
+            {"text": "rim light", "reason": "off"},
+            {"text": "glow", "reason": "off"},
+        ],
         "notes": [["size", {"asked": "9x9", "used": "8x8"}]],
     }
     lines = why(job(extra=extra), "en").splitlines()
@@ -78,7 +83,9 @@ def test_why_tells_where_every_tag_came_from() -> None:
         "· flat — easel's default",
         "· beaver — the nearest thing this model can paint",
         "· green — your words",
-        "Left out: blue",
+        "· not blurry — recommended by the model's authors",
+        "Left out, as the model takes no more: blue",
+        "Switched off: rim light, glow",
         "Size 9x9 became 8x8.",
     ]
 

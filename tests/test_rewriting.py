@@ -35,7 +35,9 @@ def test_a_text_becomes_a_prompt_for_sdxl_unless_told_otherwise(
 
 def test_the_answer_holds_what_the_contract_says(rewriter: Rewriter) -> None:
     (answer,) = answers(rewriter, {"id": "a", "session": "s", "text": "画一只猫,3张,种子42,16:9,不要文字"})
-    assert set(answer) == {"id", "session", "kind", "model", "prompt", "negative", "params", "tags", "sources"}
+    assert set(answer) == {
+        *("id", "session", "kind", "model", "prompt", "negative", "params", "tags", "dropped", "sources")
+    }
     assert (answer["id"], answer["session"], answer["kind"]) == ("a", "s", "image")
     assert answer["prompt"].startswith("cat")
     assert "text" in answer["negative"]

@@ -265,7 +265,8 @@ def test_commands(api: BotApi, home: Path) -> None:
         api.say(9, "/stats", language_code="en")
         assert "prompts" in text(api, 9, "Statistics")["text"]
         api.wait_for(lambda: len(api.commands) == 2)
-        assert [c["command"] for c in api.commands["default:zh"]] == ["help", "model", "raw", "settings", "status", "cancel"]
+        menu = ["help", "model", "raw", "amount", "never", "settings", "status", "cancel"]
+        assert [c["command"] for c in api.commands["default:zh"]] == menu
 
 
 def test_choosing_a_model_by_button(api: BotApi, bot: RunningBot) -> None:
