@@ -325,10 +325,11 @@ class Desk:
 
     async def cancel(self, job_id: int, user: str) -> bool:
         """Cancel a job that its owner, or an admin, wants no more; False when it is over already."""
+        before = await asyncio.to_thread(self.assistant.job, job_id)
         job = await asyncio.to_thread(self.assistant.cancel_job, job_id, user)
-        if job.status == "cancelled":
+        if before.status == "queued" and job.status == "cancelled":
             self.ended(job)
-        return job.stopping or job.status == "cancelled"
+        return before.status in ("queued", "running")
 
     async def deliver(self, job_id: int) -> None:
         """Send what a chat has not received of an ended job, as often as it takes."""

@@ -1,0 +1,181 @@
+"""What people are told while they wait, and what they can cancel: the real bot against the tests' Bot API server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botapi import BotApi
+from hashing_embedder import HashingEmbedder
+from running_bot import RunningBot, copy_home, make_home
+
+from bot import desk
+from bot.messages import Incoming
+
+pytestmark = [
+    # PNDM, the tiny model's scheduler, hands a torch tensor to numpy in a way that numpy 2 will drop.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.timeout(120),
+]
+
+GROUP = -100500
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real but small embedder, and no long pauses."""
+    monkeypatch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
+    monkeypatch.setattr(desk, "PLACES_SECONDS", 0.1)
+
+
+@pytest.fixture(scope="module")
+def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
+        home = make_home(tmp_path_factory.mktemp("desk") / "home")
+    models = home / "models.toml"
+    # Slow enough for a test to see people wait; every test cancels what it asked for.
+    models.write_text(models.read_text().replace("steps = 400", "steps = 900"))
+    return home
+
+
+@pytest.fixture
+def home(model_home: Path, tmp_path: Path) -> Path:
+    return copy_home(model_home, tmp_path / "home")
+
+
+@pytest.fixture
+def api() -> Iterator[BotApi]:
+    with BotApi() as server:
+        yield server
+
+
+@pytest.fixture
+def bot(api: BotApi, home: Path) -> Iterator[RunningBot]:
+    with RunningBot(api, home, EASEL_MODEL="slow", EASEL_ADMINS="9") as running:
+        yield running
+
+
+def text(api: BotApi, chat: int, part: str) -> dict[str, Any]:
+    return api.wait_for(lambda: next((m for m in api.messages(chat, "text") if part in m["text"]), None))
+
+
+def running(bot: RunningBot, job: int) -> None:
+    queue = bot.assistant.tables.queue
+    bot.api.wait_for(lambda: job in [found.id for found in queue.list(status="running")])
+
+
+def pressed(api: BotApi, user: int, message: dict[str, Any], button: str) -> str:
+    query = api.press(user, message, button)
+    return str(api.wait_for(lambda: api.answers.get(query)).get("text", ""))
+
+
+def cancelled(bot: RunningBot, *jobs: int) -> None:
+    bot.api.wait_for(lambda: all(bot.assistant.job(job).status == "cancelled" for job in jobs))
+
+
+def test_the_place_in_the_queue_is_told_and_told_again(api: BotApi, bot: RunningBot) -> None:
+    api.say(1, "a cat")
+    running(bot, 1)
+    api.say(2, "a cat")
+    second = text(api, 2, "1 before yours")
+    api.say(3, "一只猫")
+    third = text(api, 3, "前面还有 2 个")
+    assert pressed(api, 1, text(api, 1, "Painting"), "✖") == "正在停下…"
+    nearer = text(api, 3, "前面还有 1 个")
+    assert nearer["message_id"] == third["message_id"]
+    assert "✖" in str(nearer["reply_markup"])
+    for user, status in ((3, nearer), (2, second)):
+        pressed(api, user, status, "✖")
+    cancelled(bot, 1, 2, 3)
+    api.wait_for(lambda: not any(api.messages(user) for user in (1, 2, 3)))
+
+
+def test_the_time_to_wait_is_told_once_it_is_known(api: BotApi, bot: RunningBot) -> None:
+    api.say(1, "a cat")
+    running(bot, 1)
+    bot.assistant.tables.queue.timed(bot.assistant.job(1), 300.0)
+    api.say(2, "a cat")
+    assert "ready in about 10 min" in text(api, 2, "1 before yours")["text"]
+    for user in (1, 2):
+        api.say(user, "/cancel")
+    cancelled(bot, 1, 2)
+
+
+def test_people_cancel_their_own_and_nobody_elses(api: BotApi, bot: RunningBot) -> None:
+    for user in (1, 2):
+        api.say(user, f"@{api.me['username']} a cat", chat=GROUP, chat_type="supergroup")
+        running(bot, 1)
+    status = text(api, GROUP, "1 before yours")
+    assert "只有" in pressed(api, 1, status, "✖")
+    assert bot.assistant.job(2).status == "queued"
+    assert pressed(api, 9, status, "✖") == "正在停下…"
+    cancelled(bot, 2)
+    assert pressed(api, 1, text(api, GROUP, "Painting"), "✖") == "正在停下…"
+    cancelled(bot, 1)
+    assert not api.messages(GROUP, "photo")
+
+
+def test_status_lists_what_one_waits_for_and_cancels_it(api: BotApi, bot: RunningBot) -> None:
+    api.say(1, "/status")
+    assert "没有上限" in text(api, 1, "没有在等的任务")["text"]
+    api.say(1, "a red cat")
+    running(bot, 1)
+    api.say(1, "a blue dog")
+    text(api, 1, "1 before yours")
+    api.say(1, "/status", language_code="en")
+    shown = text(api, 1, "#1 is being painted: a red cat")
+    assert "#2 has 1 before it" in shown["text"]
+    assert "2 pictures within 24 hours" in shown["text"]
+    assert pressed(api, 1, shown, "c:2") and pressed(api, 1, shown, "c:1")
+    cancelled(bot, 1, 2)
+    assert pressed(api, 1, shown, "c:1") == "没有在等的任务。"
+
+
+def test_loading_is_told_and_progress_follows(api: BotApi, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "LOADING_SECONDS", 0.0)
+    monkeypatch.setattr(desk, "PROGRESS_SECONDS", 0.3)
+    with RunningBot(api, home, EASEL_MODEL="slow") as bot:
+        api.say(1, "画一只猫")
+        text(api, 1, "/901")
+        api.say(1, "/cancel")
+        cancelled(bot, 1)
+    told = [call.values["text"] for call in api.calls_of("editMessageText")]
+    assert told[0] == "正在装载模型…" or "/901" in told[0], "where it is loaded before the status is there"
+    assert all("/901" in words for words in told[1:])
+
+
+def test_what_goes_wrong_is_said_in_ones_own_language(api: BotApi, home: Path) -> None:
+    with RunningBot(api, home, EASEL_MODEL="broken", EASEL_PICTURES_PER_DAY="1") as bot:
+        api.say(1, "画一只猫")
+        said = text(api, 1, "没画成")["text"]
+        assert "/model" in said and "no-such-folder" not in said
+        assert "nothing at" in bot.assistant.job(1).error, "who runs it can read more"
+        # It came to nothing, so the one picture is still there to be had.
+        api.say(1, "/model tiny")
+        text(api, 1, "tiny")
+        api.say(1, "画一只猫")
+        api.wait_for(lambda: api.messages(1, "photo"))
+        api.say(1, "画一只狗")
+        text(api, 1, "1 张已经用完了,24 小时后")
+        api.say(1, "draw a dog")
+        text(api, 1, "there is room for this again in 24 h")
+
+
+def test_a_job_that_died_too_often_is_told_to_its_owner(api: BotApi, home: Path) -> None:
+    api.chat(1)
+    before = RunningBot(api, home)
+
+    def left_behind(assistant: Any) -> None:
+        """As after the third kill: the process that painted the job is gone, and that was its last try."""
+        message = Incoming("telegram:1", "telegram:1", "telegram:1", "画一只猫")
+        assistant.accept(message)
+        assistant.answer(message)
+        assistant.tables.db.execute("UPDATE jobs SET attempts = 3, worker = '1@5.0#x', status = 'running'")
+
+    before.change = left_behind
+    with before as bot:
+        assert "崩溃了三次" in text(api, 1, "没画成")["text"]
+        assert bot.assistant.quota("telegram:1").pictures == 0
