@@ -39,6 +39,7 @@ from promptlib.embeddings import get_embedder
 from promptlib.errors import RequestError
 from promptlib.index import VectorIndex
 from promptlib.library import Library
+from promptlib.llm import understanding
 from promptlib.records import LibraryPrompt, Tag
 from promptlib.seed import load_seed, load_vectors
 
@@ -85,6 +86,7 @@ class Assistant:
         own = (settings.models,) if settings.models.exists() else ()
         self.profiles: dict[str, Profile] = load_profiles(BUILT_IN, *own)
         self.profile(settings.model)
+        self._understand = understanding(settings.llm_url, settings.llm_model, settings.llm_key, settings.llm_timeout)
         self._local = threading.local()
         self._setup = threading.Lock()
         self._worker = Worker(
@@ -109,7 +111,7 @@ class Assistant:
                 db = open_database(self.settings.database)
                 library = Library(db)
                 self._fill(library)
-                writer = Writer(library, self.index)
+                writer = Writer(library, self.index, self._understand)
                 self._local.tables = Tables(db, library, JobQueue(db), Store(db), Switches(db), writer)
         tables: Tables = self._local.tables
         return tables

@@ -58,6 +58,8 @@ def why(job: Job, language: str) -> str:
     lines += dropped(extra.get("dropped", []), language)
     # What did not fit is told already.
     lines += notes([note for note in extra.get("notes", []) if note[0] != "dropped"], language)
+    ways = ("understood_by", "understood_without")
+    lines += [say(code, language, **values) for code, values in extra.get("notes", []) if code in ways]
     return shorten("\n".join(lines), MESSAGE)
 
 

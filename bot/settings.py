@@ -40,6 +40,10 @@ SETTINGS = (
     Setting("votes", "50", "how many ratings of others' prompts count per person and day; 0: all", "count"),
     Setting("pictures_per_day", "0", "pictures one person may ask for within 24 hours, admins aside; 0: any", "count"),
     Setting("jobs_waiting", "100", "requests of one person that may wait at once, admins aside; 0: any", "count"),
+    Setting("llm_url", "", "an OpenAI-compatible server whose language model reads the requests; empty: none does"),
+    Setting("llm_model", "", "that server's model; without llm_url, the folder of a local transformers model"),
+    Setting("llm_key", "", "the key for that server", "secret"),
+    Setting("llm_timeout", "20", "seconds the language model has; then a request is read without it", "seconds"),
     Setting("telegram_token", "", "the bot's token, from @BotFather", "secret"),
     Setting("telegram_api", "", "another Bot API server, such as http://127.0.0.1:8081; empty: Telegram's own"),
     Setting("admins", "", "Telegram ids of those who may do everything, separated by commas", "ids"),
@@ -64,6 +68,10 @@ class Settings:
     votes: int
     pictures_per_day: int
     jobs_waiting: int
+    llm_url: str
+    llm_model: str
+    llm_key: str = field(repr=False)
+    llm_timeout: float
     telegram_token: str = field(repr=False)
     telegram_api: str
     admins: frozenset[str]
@@ -174,6 +182,10 @@ def _parse(setting: Setting, raw: str) -> Any:
         if not re.fullmatch("[0-9]{1,9}", raw):
             raise SettingsError(f"{setting.variable} must be a whole number, 0 or more, not {shown!r}.")
         return int(raw)
+    if setting.kind == "seconds":
+        if not re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,3})?", raw) or not 0 < float(raw) <= 600:
+            raise SettingsError(f"{setting.variable} must be a number of seconds up to 600, not {shown!r}.")
+        return float(raw)
     if setting.kind == "port":
         if not re.fullmatch("[0-9]{1,5}", raw) or not 0 < int(raw) < 65536:
             raise SettingsError(f"{setting.variable} must be a port from 1 to 65535, not {shown!r}.")

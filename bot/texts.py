@@ -130,6 +130,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     # why
     "why_title": ("你的话:{request}", "You wrote: {request}"),
     "why_nothing": ("提示词就是你的原话。", "The prompt is your text as it stands."),
+    "understood_by": ("由语言模型 {model} 理解。", "Understood by the language model {model}."),
+    "understood_without": (
+        "语言模型 {model} 没帮上忙({reason}),用内置方法理解。",
+        "Understood the built-in way; the language model {model} was of no use: {reason}.",
+    ),
     "origin_words": ("你的话", "your words"),
     "origin_translation": ("译自“{source}”", "translated from “{source}”"),
     "origin_library": ("词库 #{id},评分 {score}", "library prompt #{id}, scored {score}"),

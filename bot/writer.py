@@ -23,6 +23,7 @@ from promptlib.compose import compose
 from promptlib.errors import RequestError
 from promptlib.index import VectorIndex
 from promptlib.library import Library
+from promptlib.llm import Understanding
 from promptlib.records import Hit, Prompt, Tag, Target
 from promptlib.understanding import understand
 
@@ -87,9 +88,10 @@ def new_seed() -> int:
 class Writer:
     """Writes prompts with a library and its index. One per thread: a library is bound to its thread."""
 
-    def __init__(self, library: Library, index: VectorIndex) -> None:
+    def __init__(self, library: Library, index: VectorIndex, reader: Understanding = understand) -> None:
         self.library = library
         self.index = index
+        self._understand = reader
         self._cache = EmbeddingCache(library.db)
 
     def write(
@@ -126,7 +128,7 @@ class Writer:
                 f"That request has {len(text):,} characters; please describe the picture in at most {MAX_TEXT:,}."
             )
         begun = time.perf_counter()
-        brief = Brief("image", text, raw=text) if raw else understand(text, previous)
+        brief = Brief("image", text, raw=text) if raw else self._understand(text, previous)
         asked = screening.screen_brief(brief)
         brief = screening.refuse(brief, asked, blocked)
         understood = time.perf_counter()

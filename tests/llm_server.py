@@ -102,12 +102,17 @@ def body(content: bytes, **headers: str) -> Behaviour:
     return status(200, content, **headers)
 
 
+def message_of(request: dict[str, Any]) -> dict[str, Any]:
+    """The message in a request, and the picture before it."""
+    message: dict[str, Any] = json.loads(request["messages"][-1]["content"])
+    return message
+
+
 def knows(answers: dict[str, str]) -> Behaviour:
     """A good model: an answer for each message."""
 
     def behave(handler: Handler, request: dict[str, Any]) -> None:
-        message = json.loads(request["messages"][-1]["content"])["message"]
-        handler.send(200, completion(answers[message]))
+        handler.send(200, completion(answers[message_of(request)["message"]]))
 
     return behave
 

@@ -22,7 +22,7 @@ ALLOWED = {
     "click": ("bot/",),
     "torch": ("pipeline/",),
     "diffusers": ("pipeline/",),
-    "transformers": ("pipeline/",),
+    "transformers": ("pipeline/", "promptlib/llm/local.py"),
     "accelerate": ("pipeline/",),
     "safetensors": ("pipeline/",),
     "faiss": ("promptlib/",),
