@@ -71,6 +71,8 @@ def open_database(path: Path) -> Database:
         _use_wal(db)
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
+        # What is deleted, or written over, is gone from the file too: see `bot.forgetting`.
+        db.execute("PRAGMA secure_delete = ON").fetchall()
         # Two processes may start at once: the second waits here, and finds nothing left to apply.
         db.execute("BEGIN IMMEDIATE")
         with db.conn:

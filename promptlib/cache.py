@@ -53,6 +53,12 @@ class EmbeddingCache:
             self.db.conn.executemany("INSERT OR REPLACE INTO embeddings (key, embedder, vector) VALUES (?, ?, ?)", rows)
         return {text: _unpack(blob) for text, blob in zip(texts, blobs, strict=True)}
 
+    def forget(self, texts: Sequence[str]) -> None:
+        """Delete the vectors of these texts, by whichever embedder."""
+        with self.db.atomic():
+            keys = [(text_key(text),) for text in texts]
+            self.db.conn.executemany("DELETE FROM embeddings WHERE key = ?", keys)
+
 
 def text_key(text: str) -> bytes:
     """Sixteen bytes that stand for a text."""

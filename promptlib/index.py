@@ -109,6 +109,15 @@ class VectorIndex:
             self._build(library, progress)
             self._save(library)
 
+    def purge(self, library: Library) -> None:
+        """Follow the library, and leave nothing on the disk of what is no longer in it."""
+        with self._updating:
+            if self._state is None:
+                self._open(library)
+            self._follow(library, inline=library.count())
+            self._save(library)
+            snapshots.keep_only_current(self.folder)
+
     def verify(self, library: Library) -> list[str]:
         """What is wrong with the index on disk, as sentences; an empty list if nothing is."""
         try:

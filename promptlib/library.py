@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
-from promptlib import migrations, ratings
+from promptlib import forgetting, migrations, ratings
 from promptlib.errors import LibraryError, NoSuchPrompt
+from promptlib.forgetting import Forgotten
 from promptlib.records import LibraryPrompt
 from promptlib.rows import CONTENT, content, from_row, prompt_key, searched_text
 from promptlib.scoring import is_eligible, score
@@ -256,6 +257,15 @@ class Library:
             for start in range(0, len(ids), BATCH):
                 ratings.rescore(self.db, ids[start : start + BATCH])
 
+    def about(self, who: str) -> dict[str, Sequence[dict[str, Any]]]:
+        """A person's prompts and ratings, as they are stored."""
+        return {**forgetting.about(self.db, who)}
+
+    def forget(self, who: str) -> Forgotten:
+        """Take a person out: see `promptlib.forgetting`."""
+        with self._writing() as revision:
+            return forgetting.forget(self.db, who, revision)
+
     def applied_file(self, name: str) -> str:
         """The checksum under which a file was last applied with `set_applied_file`; empty if it never was."""
         row = self.db.execute("SELECT checksum FROM library_files WHERE name = ?", [name]).fetchone()
@@ -269,7 +279,7 @@ class Library:
         totals = next(
             self.db.query("""
                 SELECT sum(removed = '') AS prompts, sum(removed = '' AND eligible) AS eligible,
-                    sum(removed != '') AS removed, (SELECT count(*) FROM ratings) AS ratings,
+                    sum(removed NOT IN ('', 'forgotten')) AS removed, (SELECT count(*) FROM ratings) AS ratings,
                     (SELECT count(DISTINCT who) FROM ratings) AS raters FROM prompts""")
         )
         figures: dict[str, Any] = {name: value or 0 for name, value in totals.items()}
@@ -285,8 +295,8 @@ def _filters(
     """The WHERE clause of `Library.list` and `Library.count`, with its values."""
     clauses = {"p.source = :source": source, "p.dialect = :dialect": dialect, "p.score >= :min_score": min_score}
     chosen = [clause for clause, value in clauses.items() if value is not None]
-    where = " AND ".join(chosen + ([] if removed else ["p.removed = ''"])) or "1"
-    return where, {"source": source, "dialect": dialect, "min_score": min_score}
+    chosen.append("p.removed != 'forgotten'" if removed else "p.removed = ''")
+    return " AND ".join(chosen), {"source": source, "dialect": dialect, "min_score": min_score}
 
 
 def _stamp(moment: datetime) -> str:

@@ -2,7 +2,8 @@
 
 `prompts.changed` is the library revision at which a row last changed in a way the vector index must follow (added,
 removed, restored, its embedded text edited); `library.revision` also counts ratings and promotions.
-`prompts.removed` says why a row is gone: empty (it is not), ``person``, or ``retired`` (its source dropped it).
+`prompts.removed` says why a row is gone: empty (it is not), ``person``, ``retired`` (its source dropped it), or
+``forgotten`` (its owner is, and the row is empty).
 """
 
 from __future__ import annotations

@@ -116,6 +116,14 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
+def keep_only_current(folder: Path) -> None:
+    """Delete all versions but the current one. A process that is reading one of them builds its index anew."""
+    current = _pointed(folder)
+    for path in folder.glob("v*"):
+        if path.name != current:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def _prune(folder: Path, keep: set[str]) -> None:
     for path in folder.iterdir():
         if path.name in keep or time.time() - path.stat().st_mtime < SETTLED_SECONDS:
