@@ -18,9 +18,12 @@ from typing import Any
 from sqlite_utils import Database
 
 from bot import limits, metrics, replies
-from bot.errors import EaselError, NotYours
+from bot.errors import EaselError, NotPainted, NotYours
+from bot.gate import Blocked, is_admin
 from bot.limits import Quota
 from bot.messages import Answer, ChatSettings, Delivery, Incoming, Rated
+from bot.moderation import Moderation, verdict_of
+from bot.reports import Reports
 from bot.settings import Settings
 from bot.store import Store, open_database
 from bot.switches import Switches, added, folded, repainted, tags_json
@@ -59,6 +62,9 @@ class Tables:
     library: Library
     queue: JobQueue
     store: Store
+    blocked: Blocked
+    moderation: Moderation
+    reports: Reports
     switches: Switches
     writer: Writer
 
@@ -112,7 +118,9 @@ class Assistant:
                 library = Library(db)
                 self._fill(library)
                 writer = Writer(library, self.index, self._understand)
-                self._local.tables = Tables(db, library, JobQueue(db), Store(db), Switches(db), writer)
+                moderation = Moderation(db, self.settings)
+                parts = (JobQueue(db), Store(db), Blocked(db), moderation, Reports(db), Switches(db))
+                self._local.tables = Tables(db, library, *parts, writer)
         tables: Tables = self._local.tables
         return tables
 
@@ -167,6 +175,7 @@ class Assistant:
                 owner=incoming.user,
                 without=tables.switches.never(incoming.user),
                 while_refining=tables.switches.off(incoming.chat),
+                blocked=tables.moderation.choices(incoming.chat).blocked,
             )
         except RequestError:
             metrics.REQUESTS.labels("unreadable").inc()
@@ -209,6 +218,7 @@ class Assistant:
         """Queue the job a message has become, once: the same message again gets the job it got before.
 
         Raises:
+            NotPainted: such words are not painted in this chat, or for nobody; nothing was changed.
             LimitReached: the person has asked for as much as one may; nothing was changed.
         """
         with tables.db.atomic():
@@ -216,6 +226,7 @@ class Assistant:
             tables.store.answered(incoming.key)
             known = tables.store.promised(incoming.key)
             if known is None:
+                self._permit(tables, job, incoming.chat)
                 limits.check(self.quota(incoming.user), job.count, language)
                 if chat:
                     tables.store.set_chat(incoming.chat, **chat)
@@ -226,6 +237,12 @@ class Assistant:
         self._worker.wake()
         look = self.outlook(job.id).get(job.id)
         return Answer(replies.waiting(look, language), language, job, look.ahead + 1 if look else 1)
+
+    def _permit(self, tables: Tables, job: Job, chat: str) -> None:
+        """What was painted before may not be painted any more."""
+        choices = tables.moderation.choices(chat)
+        if tables.reports.is_banned(job.prompt) or choices.of(verdict_of(job).matter) == "block":
+            raise NotPainted(say("refused", "en"))
 
     def job_for(
         self,
@@ -481,9 +498,12 @@ class Assistant:
         return {**library, **jobs, **tables.store.counts()}
 
     def is_admin(self, user: str) -> bool:
-        return user.rpartition(":")[2] in self.settings.admins
+        return is_admin(self.settings, user)
 
-    def may_use(self, user: str, chat: str) -> bool:
-        """Whether the allow-list lets a person, or the chat they write in, use easel. No list lets everybody."""
-        allowed = self.settings.allow
-        return not allowed or self.is_admin(user) or bool({user.rpartition(":")[2], chat.rpartition(":")[2]} & allowed)
+    def is_blocked(self, user: str, place: str) -> bool:
+        """Whether admins have shut out a person, or the group they write in."""
+        return self.tables.blocked.any_of(user, place)
+
+    def treatment(self, job: Job, chat: str = "") -> str:
+        """``allow``, ``blur`` or ``block`` for the pictures of a job in a chat; see `bot.moderation`."""
+        return self.tables.moderation.treatment(job, self.pictures(job.id), chat)

@@ -101,7 +101,7 @@ class Desk:
             on_progress=self._from_worker(self.progress),
             on_ended=self._from_worker(self.ended),
         )
-        self._gate = Gate(self.assistant.may_use)
+        self._gate = Gate(settings, self.assistant.is_blocked)
         # What came in since the start: networks repeat themselves.
         self._seen: deque[str] = deque(maxlen=4096)
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -17,5 +17,13 @@ class PicturesGone(EaselError):
     """The files of a job's pictures were deleted."""
 
 
+class NotPainted(EaselError):
+    """What is asked for is not painted here. Its text tells nothing about why."""
+
+
+class TooManyReports(EaselError):
+    """A person has reported as much as one may in a day."""
+
+
 class NotYours(EaselError):
     """Somebody pressed a button or gave a command that only another person may."""

@@ -48,6 +48,11 @@ SETTINGS = (
     Setting("telegram_api", "", "another Bot API server, such as http://127.0.0.1:8081; empty: Telegram's own"),
     Setting("admins", "", "Telegram ids of those who may do everything, separated by commas", "ids"),
     Setting("allow", "", "Telegram ids of people and groups who may use the bot; empty: everybody", "ids"),
+    Setting("safety_sexual", "block", "sexual requests in chats whose admins chose nothing", "block|blur|allow"),
+    Setting("safety_gore", "blur", "gory requests, likewise; blur hides behind a spoiler", "block|blur|allow"),
+    Setting("safety_nudity", "blur", "nude pictures and requests for them, likewise", "block|blur|allow"),
+    Setting("safety_threshold", "50", "how sure of nudity a look at a picture must be, in percent", "count"),
+    Setting("safety_unchecked", "allow", "pictures, where no detector is installed", "block|blur|allow"),
     Setting("webhook_url", "", "public https address for webhook mode; empty: polling"),
     Setting("webhook_port", "8443", "port that webhook mode listens on", "port"),
     Setting("webhook_secret", "", "secret token that webhook calls must carry", "secret"),
@@ -76,6 +81,11 @@ class Settings:
     telegram_api: str
     admins: frozenset[str]
     allow: frozenset[str]
+    safety_sexual: str
+    safety_gore: str
+    safety_nudity: str
+    safety_threshold: int
+    safety_unchecked: str
     webhook_url: str
     webhook_port: int
     webhook_secret: str = field(repr=False)

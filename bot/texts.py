@@ -231,6 +231,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "直接说你想看到什么,比如“帮我画一只戴红帽子的猫,水彩风格,不要文字”。可以接着改:“再红一点”“换成狗”“16:9”。",
         "Just say what you want to see, such as “a cat with a red hat, watercolor, no text”. Then change it: “more red”, “make it a dog”, “16:9”.",
     ),
+    "error_NotPainted": ("这个我不画。换一个想法吧。", "I won't paint that. Please try another idea."),
     "refused": ("这个我不画。换一个想法吧。", "I won't paint that. Please try another idea."),
     # terminal
     "terminal_hello": (

@@ -53,5 +53,9 @@ class MetadataError(PipelineError):
     """A file is not a picture or carries no painting parameters."""
 
 
+class PictureUnreadable(PipelineError):
+    """A file is no picture, is damaged, or is too large to be looked at."""
+
+
 class DoodleError(PipelineError):
     """The embedded model's art, data or training cannot go on."""

@@ -235,6 +235,10 @@ class JobQueue:
         )
         return dict.fromkeys(STATUSES, 0) | {row["status"]: row["n"] for row in rows}
 
+    def with_prompt(self, prompt: str) -> Jobs:
+        """Every job that paints exactly this, oldest first."""
+        return [_job(row) for row in self.db.query("SELECT * FROM jobs WHERE prompt = ? ORDER BY id", [prompt])]
+
     def pictures(self, job_id: int) -> Pictures:
         rows = self.db.query("SELECT * FROM pictures WHERE job_id = ? ORDER BY position", [job_id])
         return [Picture(**row) for row in rows]

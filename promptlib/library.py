@@ -196,6 +196,12 @@ class Library:
             WHERE prompts_words MATCH ? AND p.removed = '' ORDER BY w.rank, p.id LIMIT ?"""
         return [from_row(row) for row in self.db.query(sql, [expression, limit])]
 
+    def with_text(self, text: str) -> Sequence[int]:
+        """The ids of all prompts that are not removed and say exactly this, in whatever dialect."""
+        return [
+            row_id for (row_id,) in self.db.execute("SELECT id FROM prompts WHERE text = ? AND removed = ''", [text])
+        ]
+
     def remove(self, prompt_id: int) -> None:
         """Take a prompt out for good: never retrieved, never imported again, until `restore`."""
         self.get(prompt_id)

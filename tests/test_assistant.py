@@ -446,18 +446,10 @@ def test_a_brief_of_another_version_does_not_lock_a_chat_out(
     assert "watercolor" in requested(assistant, incoming("watercolor style")).prompt
 
 
-def test_who_may_use_easel(settings: Settings) -> None:
-    def may(user: str, chat: str, **changes: frozenset[str]) -> bool:
-        return Assistant(replace(settings, **changes)).may_use(user, chat)
-
-    allow = frozenset({"7", "-100"})
-    assert may("telegram:9", "telegram:9")
-    assert may("telegram:7", "telegram:9", allow=allow)
-    assert may("telegram:9", "telegram:-100", allow=allow)
-    assert may("telegram:1", "telegram:1", allow=allow)
-    assert not may("telegram:9", "telegram:9", allow=allow)
-    assert not may("", "", allow=allow)
-    assert not may("telegram:77", "telegram:77", allow=allow)
+def test_the_blocked_are_known(assistant: Assistant) -> None:
+    assistant.tables.blocked.block(USER, "telegram:1")
+    assert assistant.is_blocked(USER, "") and not assistant.is_blocked("telegram:9", "")
+    assert assistant.is_admin("telegram:1") and not assistant.is_admin(USER)
 
 
 def test_stats_count_everything(assistant: Assistant, incoming: Make) -> None:

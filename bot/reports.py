@@ -1,0 +1,138 @@
+"""Reports of pictures: noted once, and what admins do about them. Knows no chat library.
+
+A prompt that an admin removed everywhere is gone from the library and its index, its pictures are deleted, what waits
+of it is cancelled, and it is painted no more, by whomever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlite_utils import Database, Migrations
+
+from bot.errors import TooManyReports
+from pipeline.jobs import Job
+from pipeline.queue import JobQueue
+from promptlib.library import Library
+from promptlib.migrations import bring_up
+from promptlib.records import LibraryPrompt
+
+#: Reports of one person that admins are told of within a day.
+MOST = 20
+
+#: What an admin can do about a report.
+REMOVED, DISMISSED, BLOCKED = "removed", "dismissed", "blocked"
+
+migrations = Migrations("bot.reports")
+
+
+@migrations()
+def m001_reports(db: Database) -> None:
+    db.execute("""
+        CREATE TABLE reports (
+            id INTEGER PRIMARY KEY,
+            job INTEGER NOT NULL,
+            chat TEXT NOT NULL,
+            who TEXT NOT NULL,
+            key TEXT NOT NULL,
+            created TEXT NOT NULL,
+            settled TEXT NOT NULL DEFAULT '',
+            by TEXT NOT NULL DEFAULT '',
+            UNIQUE (job, who)
+        )""")
+    db.execute("CREATE INDEX reports_who ON reports (who, created)")
+    db.execute("CREATE TABLE removed_prompts (prompt TEXT PRIMARY KEY, by TEXT NOT NULL, created TEXT NOT NULL)")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A person's report of a job's pictures; `settled` is empty or what an admin did."""
+
+    id: int
+    job: int
+    chat: str
+    who: str
+    key: str
+    created: str
+    settled: str = ""
+    by: str = ""
+
+
+class Reports:
+    """The tables `reports` and `removed_prompts` of a database that is passed in."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        bring_up(db, migrations)
+
+    def add(self, job: int, chat: str, who: str, key: str) -> tuple[Report, bool]:
+        """Note a report; whether it is news: not so when the same person reported the same job before.
+
+        Args:
+            key: of the message that reports; the same one again is the same news.
+
+        Raises:
+            TooManyReports: for one day.
+        """
+        since = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+        with self.db.atomic():
+            row = [job, chat, who, key, datetime.now(UTC).isoformat()]
+            sql = "INSERT OR IGNORE INTO reports (job, chat, who, key, created) VALUES (?, ?, ?, ?, ?)"
+            self.db.execute(sql, row)
+            count = self.db.execute("SELECT count(*) FROM reports WHERE who = ? AND created > ?", [who, since])
+            if count.fetchone()[0] > MOST:
+                raise TooManyReports(f"One may report {MOST} pictures a day; write to an admin.")
+        found = self._where("job = ? AND who = ?", job, who)[0]
+        return found, found.key == key
+
+    def get(self, report_id: int) -> Report | None:
+        return next(iter(self._where("id = ?", report_id)), None)
+
+    def open(self) -> list[Report]:
+        """What no admin has settled, oldest first."""
+        return self._where("settled = ''")
+
+    def settle(self, report_id: int, what: str, by: str) -> bool:
+        """Note what an admin did; False if one did something before."""
+        sql = "UPDATE reports SET settled = ?, by = ? WHERE id = ? AND settled = ''"
+        return self.db.execute(sql, [what, by, report_id]).rowcount == 1
+
+    def _where(self, where: str, *values: object) -> list[Report]:
+        return [Report(**row) for row in self.db.query(f"SELECT * FROM reports WHERE {where} ORDER BY id", values)]
+
+    def ban(self, prompt: str, by: str) -> None:
+        """A prompt is painted no more."""
+        row = [_folded(prompt), by, datetime.now(UTC).isoformat()]
+        self.db.execute("INSERT OR IGNORE INTO removed_prompts VALUES (?, ?, ?)", row)
+
+    def is_banned(self, prompt: str) -> bool:
+        found = self.db.execute("SELECT 1 FROM removed_prompts WHERE prompt = ?", [_folded(prompt)])
+        return found.fetchone() is not None
+
+
+def _folded(prompt: str) -> str:
+    """A prompt as it is compared: case and spacing do not matter."""
+    return " ".join(prompt.split()).casefold()
+
+
+def remove_everywhere(
+    reports: Reports, library: Library, queue: JobQueue, job: Job, entry: LibraryPrompt, by: str
+) -> list[Job]:
+    """Take the prompt of a job out of everything; the jobs it was painted in, whose messages are to go as well.
+
+    Args:
+        entry: the prompt as it would stand in the library, so that it cannot come in later.
+    """
+    reports.ban(job.prompt, by)
+    library.add(entry)
+    for prompt in library.with_text(job.prompt):
+        library.remove(prompt)
+    jobs = queue.with_prompt(job.prompt)
+    for one in jobs:
+        if one.status in ("queued", "running"):
+            queue.cancel(one.id)
+        for picture in queue.pictures(one.id):
+            Path(picture.path).unlink(missing_ok=True)
+    return jobs
