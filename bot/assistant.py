@@ -7,8 +7,10 @@ block for milliseconds; the pictures come later, from the worker's thread.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +20,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from bot import limits, metrics, replies
+from bot.backup import take_part
 from bot.errors import EaselError, NotPainted, NotYours
 from bot.gate import Blocked, is_admin
 from bot.limits import Quota
@@ -88,6 +91,8 @@ class Assistant:
         on_ended: Callable[[Job], None] = lambda job: None,
     ) -> None:
         settings.ensure_home()
+        # Held until this assistant is gone, so that no backup is restored beneath it.
+        weakref.finalize(self, os.close, take_part(settings.home))
         self.settings = settings
         own = (settings.models,) if settings.models.exists() else ()
         self.profiles: dict[str, Profile] = load_profiles(BUILT_IN, *own)

@@ -195,10 +195,10 @@ def settings_path() -> None:
 def _add_groups() -> None:
     from bot.cli_doodle import doodle
     from bot.cli_library import library
-    from bot.cli_operations import doctor
+    from bot.cli_operations import backup, doctor, restore
     from bot.cli_queue import models, queue
 
-    for command in (library, queue, models, doodle, doctor):
+    for command in (library, queue, models, doodle, doctor, backup, restore):
         main.add_command(command)
 
 
