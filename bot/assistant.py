@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from bot import limits, metrics, replies
+from bot import forgetting, limits, metrics, replies
 from bot.backup import take_part
 from bot.errors import EaselError, NotPainted, NotYours
 from bot.gate import Blocked, is_admin
@@ -494,6 +494,26 @@ class Assistant:
 
     def set_language(self, chat: str, language: str) -> None:
         self.tables.store.set_chat(chat, language=language)
+
+    def people(self) -> list[dict[str, Any]]:
+        """Everybody about whom something is stored, with how much."""
+        return forgetting.people(self.tables.db)
+
+    def about_person(self, user: str) -> dict[str, Any]:
+        """What is stored about a person."""
+        tables = self.tables
+        return forgetting.about(tables.db, tables.library, user)
+
+    def forget_person(self, user: str) -> forgetting.Forgotten:
+        """Delete what is stored about a person; waits for a picture of theirs that is being painted to stop."""
+        tables = self.tables
+
+        def stop() -> None:
+            self.cancel(user)
+            # What a dead process was painting stops here.
+            tables.queue.recover()
+
+        return forgetting.forget(tables.db, tables.library, self.index, user, stop=stop)
 
     def stats(self) -> dict[str, int]:
         """Counts for admins: prompts, ratings, jobs by status, people, chats, messages."""

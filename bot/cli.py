@@ -196,9 +196,10 @@ def _add_groups() -> None:
     from bot.cli_doodle import doodle
     from bot.cli_library import library
     from bot.cli_operations import backup, doctor, restore
+    from bot.cli_people import people
     from bot.cli_queue import models, queue
 
-    for command in (library, queue, models, doodle, doctor, backup, restore):
+    for command in (library, people, queue, models, doodle, doctor, backup, restore):
         main.add_command(command)
 
 

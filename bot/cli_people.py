@@ -1,0 +1,86 @@
+"""``easel people …``: who wrote to easel, and what is stored about them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli_base import Group, show
+
+if TYPE_CHECKING:
+    from bot.assistant import Assistant
+
+
+class Person(click.ParamType[Any]):
+    """``telegram:7``; a number alone is a Telegram id."""
+
+    name = "PERSON"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return f"telegram:{value}" if re.fullmatch("[0-9]+", str(value)) else str(value)
+
+
+person = click.argument("person", type=Person())
+
+
+def _assistant() -> Assistant:
+    from bot.assistant import Assistant
+    from bot.settings import load_settings
+
+    return Assistant(load_settings())
+
+
+@click.group(cls=Group, invoke_without_command=True)
+@click.pass_context
+def people(ctx: click.Context) -> None:
+    """Who wrote to easel, and what is stored about them: list, export, forget."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_people)
+
+
+@people.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_people(as_json: bool = False) -> None:
+    """Everybody about whom something is stored."""
+    rows = _assistant().people()
+    if as_json:
+        show(rows)
+        return
+    lines = (f"{row['person']}  {row['jobs']} jobs, {row['ratings']} ratings, {row['prompts']} prompts" for row in rows)
+    click.echo("\n".join(lines) or "Nobody has written yet.")
+
+
+@people.command()
+@person
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+def export(person: str, file: Path | None) -> None:
+    """Write what is stored about PERSON (such as telegram:7) as one JSON document, to FILE or standard output."""
+    from bot.forgetting import document
+
+    data = document(_assistant().about_person(person))
+    if file is None:
+        click.echo(data.decode())
+        return
+    file.write_bytes(data)
+    click.echo(f"What is stored about {person} was written to {file}.")
+
+
+@people.command()
+@person
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(person: str, yes: bool) -> None:
+    """Delete what is stored about PERSON, for good: requests, jobs, pictures, prompts, ratings, settings.
+
+    Prompts that others rated stay without their owner. Backups are not reached.
+    """
+    assistant = _assistant()
+    if not yes:
+        click.confirm(f"Delete everything that is stored about {person}, for good?", abort=True, err=True)
+    gone = assistant.forget_person(person)
+    click.echo(
+        f"{gone.total} rows and pictures of {person} were deleted; {gone.kept} prompts stay, as others rated them. "
+        "Backups made before still hold them."
+    )
