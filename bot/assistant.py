@@ -57,6 +57,13 @@ MAX_NEVER = 500
 MAX_COUNT = 10
 
 
+def _with_tags(profile: Profile, path: str) -> Profile:
+    """A profile whose prompts are checked against the admin's tag list, if it is one for anime."""
+    if not path or profile.dialect != "booru" or profile.vocabulary:
+        return profile
+    return replace(profile, vocabulary=str(Path(path).expanduser().absolute()))
+
+
 @dataclass
 class Tables:
     """One thread's view of the database."""
@@ -95,7 +102,9 @@ class Assistant:
         weakref.finalize(self, os.close, take_part(settings.home))
         self.settings = settings
         own = (settings.models,) if settings.models.exists() else ()
-        self.profiles: dict[str, Profile] = load_profiles(BUILT_IN, *own)
+        self.profiles: dict[str, Profile] = {
+            model: _with_tags(profile, settings.booru_tags) for model, profile in load_profiles(BUILT_IN, *own).items()
+        }
         self.profile(settings.model)
         self._understand = understanding(settings.llm_url, settings.llm_model, settings.llm_key, settings.llm_timeout)
         self._local = threading.local()

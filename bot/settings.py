@@ -44,6 +44,7 @@ SETTINGS = (
     Setting("llm_model", "", "that server's model; without llm_url, the folder of a local transformers model"),
     Setting("llm_key", "", "the key for that server", "secret"),
     Setting("llm_timeout", "20", "seconds the language model has; then a request is read without it", "seconds"),
+    Setting("booru_tags", "", "a CSV of booru tags (name,category,count,aliases) to check anime prompts against"),
     Setting("telegram_token", "", "the bot's token, from @BotFather", "secret"),
     Setting("telegram_api", "", "another Bot API server, such as http://127.0.0.1:8081; empty: Telegram's own"),
     Setting("admins", "", "Telegram ids of those who may do everything, separated by commas", "ids"),
@@ -77,6 +78,7 @@ class Settings:
     llm_model: str
     llm_key: str = field(repr=False)
     llm_timeout: float
+    booru_tags: str
     telegram_token: str = field(repr=False)
     telegram_api: str
     admins: frozenset[str]

@@ -51,7 +51,8 @@ def compose(
         )
     speaker = dialect(target.dialect)
     draft = speaker.draft(brief, target, nearest)
-    borrowed = borrow(brief, hits, amount=amount, seed=seed) if speaker.enriched else []
+    lent = borrow(brief, hits, amount=amount, seed=seed) if speaker.enriched else []
+    borrowed = [(known, hit) for tag, hit in lent if (known := speaker.adopted(tag, target))]
     authors = [Tag(text, "quality", "authors") for text in target.quality if speaker.quality_at != "nowhere"]
     learned = speaker.learn(draft.tags, hits, target)
     negatives = _negatives(brief.avoid, target.negative_default if target.negative else ())

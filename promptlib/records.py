@@ -110,7 +110,7 @@ class Target:
         negative: whether the model takes a negative prompt.
         quality: words the authors recommend, added in front or at the end by the dialect.
         negative_default: the authors' recommended negative prompt.
-        vocabulary: path of a closed vocabulary (the ``doodle`` dialect), else empty.
+        vocabulary: path of a closed vocabulary (``doodle``) or of a tag list (``booru``), else empty.
     """
 
     id: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from promptlib.dialects.base import Dialect, Draft, Nearest
+from promptlib.dialects.booru import Booru
 from promptlib.dialects.chinese import Chinese
 from promptlib.dialects.doodle import Doodle
 from promptlib.dialects.sentence import Sentence
-from promptlib.dialects.tags import Booru, Midjourney, Tags
+from promptlib.dialects.tags import Midjourney, Tags
 from promptlib.errors import PromptlibError
 
 __all__ = ["DIALECTS", "Dialect", "DialectError", "Draft", "Nearest", "dialect"]

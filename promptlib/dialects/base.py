@@ -61,6 +61,10 @@ class Dialect(ABC):
     def words(self, group: Sequence[Phrase]) -> str:
         return " ".join(text for phrase in group if (text := phrase.text))
 
+    def adopted(self, tag: Tag, target: Target) -> Tag | None:
+        """A tag of the library as this dialect says it, or None where it cannot."""
+        return tag
+
     def learn(self, tags: Sequence[Tag], hits: Sequence[Hit], target: Target) -> list[tuple[Tag, Hit | None]]:
         """The tags, with easel's own defaults replaced by what hits show to be better; each with the hit it is from."""
         return [(tag, None) for tag in tags]
