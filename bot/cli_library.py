@@ -240,15 +240,26 @@ def rebuild() -> None:
 
 
 @library.command()
-def verify() -> None:
-    """Find out whether the search index is sound; exit code 1 if not."""
+@as_json
+def verify(as_json: bool) -> None:
+    """Find out whether the database and both search indexes are sound; exit code 1 if not."""
+    import os
+
+    from bot.doctor import BROKEN, OK, Patient, examine
+    from bot.doctor.checks import LIBRARY
+    from bot.settings import load_settings
     from promptlib.errors import IndexDamaged
 
-    assistant = _assistant()
-    problems = assistant.index.verify(assistant.tables.library)
-    if problems:
-        raise IndexDamaged(" ".join(problems))
-    click.echo("The index is sound.")
+    if as_json:
+        show([finding.to_json() for finding in found])
+    elif all(finding.level == OK for finding in found):
+        click.echo("The library and its indexes are sound.")
+    broken = [finding.text for finding in found if finding.level == BROKEN]
+    if broken:
+        raise IndexDamaged(" ".join(broken))
+    click.echo(
+        "".join(f"{finding.text}\n" for finding in found if finding.level not in (OK, BROKEN)), err=True, nl=False
+    )
 
 
 @library.command()

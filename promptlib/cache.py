@@ -1,12 +1,15 @@
 """Embeddings kept in SQLite, so that rebuilding an index computes nothing twice.
 
 Keyed by embedder and text, so a vector is right whichever prompt it belongs to. Stored in 16 bits; a vector read
-back equals the one handed out when it was computed. Knows nothing of prompts or FAISS.
+back equals the one handed out when it was computed. What cannot be kept, or is damaged, is computed again. Knows
+nothing of prompts or FAISS.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import sqlite3
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +17,8 @@ from sqlite_utils import Database
 
 from promptlib import migrations
 from promptlib.embeddings import Embedder, Vectors, unit
+
+log = logging.getLogger(__name__)
 
 
 class EmbeddingCache:
@@ -29,7 +34,13 @@ class EmbeddingCache:
         missing = list(dict.fromkeys(text for text in texts if text not in known))
         for start in range(0, len(missing), embedder.batch_size):
             batch = missing[start : start + embedder.batch_size]
-            known |= self.store(embedder, batch, embedder.passages(batch))
+            vectors = embedder.passages(batch)
+            try:
+                known |= self.store(embedder, batch, vectors)
+            except sqlite3.OperationalError as error:
+                # A full disk or a locked database costs time, not the answer.
+                log.warning("Embeddings cannot be kept (%s); they are computed again when they are needed.", error)
+                known |= dict(zip(batch, vectors, strict=True))
         return np.array([known[text] for text in texts], dtype=np.float32).reshape(len(texts), embedder.dimension)
 
     def lookup(self, embedder: Embedder, texts: Sequence[str]) -> dict[str, Vectors]:
@@ -42,7 +53,9 @@ class EmbeddingCache:
             marks = ", ".join("?" * len(part))
             sql = f"SELECT key, vector FROM embeddings WHERE embedder = ? AND key IN ({marks})"
             for key, blob in self.db.execute(sql, [embedder.id, *part]):
-                found[by_key[key]] = _unpack(blob)
+                vector = _unpack(blob)
+                if vector.shape == (embedder.dimension,) and np.isfinite(vector).all():
+                    found[by_key[key]] = vector
         return found
 
     def store(self, embedder: Embedder, texts: Sequence[str], vectors: Vectors) -> dict[str, Vectors]:
@@ -66,5 +79,6 @@ def text_key(text: str) -> bytes:
 
 
 def _unpack(blob: bytes) -> Vectors:
-    vector: Vectors = unit(np.frombuffer(blob, dtype=np.float16).astype(np.float32)[None])[0]
+    whole = blob[: len(blob) // 2 * 2]
+    vector: Vectors = unit(np.frombuffer(whole, dtype=np.float16).astype(np.float32)[None])[0]
     return vector

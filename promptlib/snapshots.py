@@ -73,7 +73,10 @@ def load(folder: Path) -> tuple[Any, Manifest] | None:
     """The current index and its manifest, or None if there never was one; raises `IndexDamaged`."""
     import faiss
 
-    name = _pointed(folder)
+    try:
+        name = _pointed(folder)
+    except OSError as error:
+        raise IndexDamaged(f"The index in {folder} cannot be read ({error.strerror}).") from error
     if not name:
         return None
     try:

