@@ -250,6 +250,7 @@ def verify(as_json: bool) -> None:
     from bot.settings import load_settings
     from promptlib.errors import IndexDamaged
 
+    found = list(examine(Patient(load_settings(), os.environ, online=False), LIBRARY))
     if as_json:
         show([finding.to_json() for finding in found])
     elif all(finding.level == OK for finding in found):
@@ -257,9 +258,9 @@ def verify(as_json: bool) -> None:
     broken = [finding.text for finding in found if finding.level == BROKEN]
     if broken:
         raise IndexDamaged(" ".join(broken))
-    click.echo(
-        "".join(f"{finding.text}\n" for finding in found if finding.level not in (OK, BROKEN)), err=True, nl=False
-    )
+    for finding in found:
+        if finding.level not in (OK, BROKEN):
+            click.echo(finding.text, err=True)
 
 
 @library.command()
