@@ -73,7 +73,8 @@ def _load(path: str, changed: int) -> TagList:
                 table = names if row[1].strip() in _NAMES else words
                 shown = _shown(row[0].strip())
                 table.setdefault(_key(row[0]), shown)
-                keys = [key for alias in others if (key := _key(alias)) and _means(key, shown)]
+                others = row[3].split(",") if len(row) > 3 else []
+                keys = [key for alias in others if (key := _key(alias)) and (table is names or _means(key, shown))]
                 aliases += [(table, key, shown) for key in keys]
     except OSError as error:
         raise TagListError(f"{_called(path)} cannot be read ({error.strerror}); check EASEL_BOORU_TAGS.") from error
