@@ -112,6 +112,11 @@ def under_why(job_id: int, language: str, tags: Sequence[tuple[str, bool]], *, c
     return rows
 
 
+def forget(language: str) -> Rows:
+    """Confirms that everything about whoever presses it is to be deleted."""
+    return [[(say("button_forget", language), encode(Press(FORGET)))]]
+
+
 def promote(job_id: int, language: str, *, serves: bool) -> Sequence[tuple[str, str]]:
     """An admin's button: whether everybody's retrieval uses the prompt."""
     return [(say("button_demote" if serves else "button_promote", language), encode(Press(PROMOTE, job_id)))]

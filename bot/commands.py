@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot import buttons, limits, replies
+from bot import buttons, forgetting, limits, replies
 from bot.assistant import Assistant
 from bot.buttons import Rows
 from bot.texts import say, span
+from bot.wire import File
 from pipeline.jobs import Job, Outlook
 from promptlib.borrowing import AMOUNTS
 
@@ -28,10 +29,11 @@ class Typed:
 
 @dataclass(frozen=True)
 class Said:
-    """The answer, with buttons."""
+    """The answer, with buttons and files."""
 
     text: str
     rows: Rows = ()
+    files: Sequence[File] = ()
 
 
 def start(assistant: Assistant, typed: Typed) -> Said:
@@ -75,6 +77,16 @@ def never(assistant: Assistant, typed: Typed) -> Said:
 
 def allow(assistant: Assistant, typed: Typed) -> Said:
     return Said(assistant.never(typed.user, " ".join(typed.words), typed.language, allow=True))
+
+
+def forget_me(assistant: Assistant, typed: Typed) -> Said:
+    """Hand out what is stored about a person, with a button that deletes it."""
+    if typed.chat != typed.user:
+        return Said(say("forget_in_private", typed.language))
+    found = assistant.about_person(typed.user)
+    count = sum(len(rows) for rows in found.values() if isinstance(rows, list))
+    file = File("easel.json", forgetting.document(found), 0, 0)
+    return Said(say("forget_me", typed.language, count=count), buttons.forget(typed.language), [file])
 
 
 def settings(assistant: Assistant, typed: Typed) -> Said:
@@ -129,8 +141,9 @@ COMMANDS: dict[str, Callable[[Assistant, Typed], Said]] = {
     "never": never,
     "allow": allow,
     "settings": settings,
+    "forget_me": forget_me,
     "status": status,
     "cancel": cancel,
     "stats": stats,
 }
-MENU = ("help", "model", "raw", "amount", "never", "settings", "status", "cancel")
+MENU = ("help", "model", "raw", "amount", "never", "settings", "status", "cancel", "forget_me")

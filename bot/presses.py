@@ -30,6 +30,8 @@ class Pressed:
 async def serve(desk: Desk, pressed: Pressed) -> str:
     """Do what a button stands for. Returns what to say about it, which may be nothing."""
     try:
+        if pressed.press.action == buttons.FORGET:
+            return await presses_why.forget(desk, pressed)
         return await (_choose_model(desk, pressed) if pressed.press.action == buttons.MODEL else _act(desk, pressed))
     except DELIBERATE as error:
         log.info("%s is answered with an error: %s", pressed, error)

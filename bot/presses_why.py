@@ -1,4 +1,4 @@
-"""The buttons under an answer to "why": switches of added tags, and an admin's word on the prompt.
+"""Switches of added tags under an answer to "why", an admin's word on the prompt, and the button that forgets a person.
 
 Knows no chat library.
 """
@@ -55,3 +55,10 @@ def _rows(desk: Desk, pressed: Pressed) -> buttons.Rows:
     if pressed.private and assistant.is_admin(pressed.user):
         rows.append(buttons.promote(job_id, pressed.language, serves=assistant.serves_everybody(job_id)))
     return rows
+
+
+async def forget(desk: Desk, pressed: Pressed) -> str:
+    """Delete everything about the person who confirms it, wherever the button came from."""
+    gone = await asyncio.to_thread(desk.assistant.forget_person, pressed.user)
+    await once(desk.wire.relabel(pressed.chat, pressed.message, ()))
+    return say("forgotten", pressed.language, count=gone.total)

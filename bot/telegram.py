@@ -278,7 +278,7 @@ class TelegramBot:
         about = partial(Incoming, chat=chat, user=user, language=_language(update))
         if query and query.message and query.data and (press := buttons.decode(query.data)):
             key = self.desk.key_of_press(f"{update.update_id}:{query.id}")
-            wanted = press.action == buttons.AGAIN
+            wanted = press.action in (buttons.AGAIN, buttons.SWITCHED)
             return about(key=key, text=query.data, message=str(query.message.message_id)) if wanted else None
         if message and (text := self._addressed(message)):
             # The time too: after a quiet week, Telegram counts updates from a random number on.
@@ -310,7 +310,10 @@ class TelegramBot:
     async def _command(self, name: str, update: Update, context: Any) -> None:
         typed = Typed(*_who(update), _language(update), tuple(context.args or ()))
         async with self.desk.turn(typed.chat):
-            await self._say(update, await asyncio.to_thread(COMMANDS[name], self.desk.assistant, typed))
+            said = await asyncio.to_thread(COMMANDS[name], self.desk.assistant, typed)
+            if said.files:
+                await insist(partial(self.wire.hand_over, typed.chat, said.files), self.desk.pause)
+            await self._say(update, said)
         if name == "cancel":
             await self.desk.catch_up()
 

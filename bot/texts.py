@@ -176,6 +176,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     "amount_little": ("以后借一点。", "From now on a little is added to your words."),
     "amount_lot": ("以后多借一些。", "From now on more is added to your words."),
     "command_amount": ("none|little|lot:从词库借用多少", "none|little|lot: how much is added to your words"),
+    "command_forget_me": ("导出并删除关于你的一切", "export, then delete what is stored about you"),
+    "forget_me": (
+        "这里是关于你的一切(共 {count} 条)。按下面的按钮会永久删除:请求、任务、图片、评分、设置和提示词;"
+        "别人评过分的提示词会留下,但不再属于你。无法恢复。",
+        "This is everything that is stored about you ({count} entries). The button deletes it for good: requests, jobs, "
+        "pictures, ratings, settings and prompts; prompts that others rated stay, but are no longer yours. "
+        "It cannot be undone.",
+    ),
+    "forget_in_private": ("请私聊我再用 /forget_me。", "Please send me /forget_me in private."),
+    "forgotten": (
+        "关于你的一切都删除了({count} 条)。要重新开始,随时写给我。",
+        "Everything about you is deleted ({count} entries). Write to me whenever you like to start anew.",
+    ),
+    "button_forget": ("🗑 全部删除", "🗑 Delete everything"),
     "command_never": ("以后不要自动加的词", "words that are never to be added"),
     # notes
     "note_nearest": (

@@ -265,7 +265,7 @@ def test_commands(api: BotApi, home: Path) -> None:
         api.say(9, "/stats", language_code="en")
         assert "prompts" in text(api, 9, "Statistics")["text"]
         api.wait_for(lambda: len(api.commands) == 2)
-        menu = ["help", "model", "raw", "amount", "never", "settings", "status", "cancel"]
+        menu = ["help", "model", "raw", "amount", "never", "settings", "status", "cancel", "forget_me"]
         assert [c["command"] for c in api.commands["default:zh"]] == menu
 
 
