@@ -14,7 +14,7 @@ from functools import lru_cache
 from promptlib import lexicon as lexicons
 from promptlib.brief import Brief, Word
 from promptlib.understanding import dictionary, parameters
-from promptlib.understanding.request import simplified
+from promptlib.understanding.request import prepare, simplified
 
 #: Kinds of words that hold a phrase together and say nothing by themselves.
 _SMALL = frozenset({"article", "relation", "and", "skipped", "adverb", "measure", "place", "pronoun", "number"})
@@ -143,16 +143,19 @@ def _added(brief: Brief, builtin: Brief, previous: Brief | None) -> Iterator[str
             for stem in sorted(_stems(word.text)) if word.kind not in ("quote", "relation", "number") else ():
                 if stem in allowed:
                     continue
-                if free <= 0 or _named_elsewhere(stem, source):
+                if free <= 0:
                     yield stem
                 free -= 1
 
 
 def _said_in(source: str, text: str, previous: Brief | None) -> bool:
     """Whether somebody wrote these words, here or in the turns before."""
-    before = [simplified(previous.text), *(simplified(p.source) for p in previous.phrases)] if previous else []
+    heard = [text, prepare(text).text]
+    if previous:
+        heard += [simplified(previous.text), *(simplified(phrase.source) for phrase in previous.phrases)]
+    said = [re.sub(r"\s", "", one.lower()) for one in heard]
     pieces = [piece for piece in re.split(r"[\s,,、。;;…]+", source.lower()) if piece]
-    return all(any(piece in said.lower() for said in (text, *before)) for piece in pieces)
+    return all(any(piece in one for one in said) for piece in pieces)
 
 
 def _unknown(source: str) -> int:
@@ -164,12 +167,6 @@ def _unknown(source: str) -> int:
         at += max(length, 1)
     foreign = [word for word in _WORD.findall(_CJK.sub(" ", source)) if lexicon.find_english(word) is None]
     return unknown + len(foreign)
-
-
-def _named_elsewhere(stem: str, source: str) -> bool:
-    """Whether an English word is one of ours whose Chinese the source does not have: nobody translates to that."""
-    entry = lexicons.load().find_english(stem)
-    return entry is not None and entry.kind == "noun" and bool(entry.domain) and not _CJK.search(source)
 
 
 def _number_problem(brief: Brief, builtin: Brief) -> str:
