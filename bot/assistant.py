@@ -26,7 +26,7 @@ from bot.gate import Blocked, is_admin
 from bot.limits import Quota
 from bot.messages import Answer, ChatSettings, Delivery, Incoming, Rated
 from bot.moderation import Moderation, verdict_of
-from bot.reports import Reports
+from bot.reports import Reports, remove_everywhere
 from bot.settings import Settings
 from bot.store import Store, open_database
 from bot.switches import Switches, added, folded, repainted, tags_json
@@ -215,6 +215,13 @@ class Assistant:
         """Nothing more is owed to the message of that key."""
         self.tables.store.answered(key)
 
+    def note(self, key: str, part: str, value: str) -> None:
+        """Keep what became of a part of the answer to a message; `noted` tells it again."""
+        self.tables.store.note(key, part, value)
+
+    def noted(self, key: str) -> dict[str, str]:
+        return self.tables.store.noted(key)
+
     def again(self, job_id: int, incoming: Incoming, *, switched: bool = False) -> Answer:
         """The same prompt once more with another seed; or `switched`: the same seed, with what is off left out."""
         tables = self.tables
@@ -306,6 +313,7 @@ class Assistant:
 
     def paint_now(self, job: Job, watch: Watch | None = None) -> Job:
         """Paint a job in the calling thread, as `easel draw` does; returns it done, failed or cancelled."""
+        self._permit(self.tables, job, "")
         queue = self.tables.queue
         return self._painter.paint(queue, queue.add(job, claimed=True), watch)
 
@@ -409,6 +417,12 @@ class Assistant:
 
     # --- ratings ----------------------------------------------------------------------------------------------
 
+    def given(self, job_id: int, user: str) -> int:
+        """What a person has rated the prompt of a job; 0 for nothing."""
+        library = self.tables.library
+        prompt = library.find(self._library_prompt(self.job(job_id)))
+        return next((row.value for row in library.ratings_of(prompt.id) if row.who == user), 0) if prompt else 0
+
     def rate(self, job_id: int, user: str, value: int) -> Rated:
         """Rate the prompt of a job from 1 to 5; the same value once more withdraws it.
 
@@ -459,6 +473,11 @@ class Assistant:
             extra={f"title_{job.extra.get('language', 'en')}": str(job.extra.get("request", ""))[:200]},
         )
 
+    def remove_everywhere(self, job_id: int, by: str) -> list[Job]:
+        """Take the prompt of a job out of library, index and queue, and delete its pictures; all jobs it was in."""
+        tables, job = self.tables, self.job(job_id)
+        return remove_everywhere(tables.reports, tables.library, tables.queue, job, self._library_prompt(job), by)
+
     # --- deliveries -------------------------------------------------------------------------------------------
 
     def undelivered(self, front: str = "telegram") -> list[Delivery]:
@@ -481,6 +500,16 @@ class Assistant:
 
     def delivered(self, job_id: int) -> None:
         self.tables.store.delivered(job_id)
+
+    def latest(self, front: str) -> list[tuple[str, str]]:
+        """Chats and messages that were posted lately."""
+        return self.tables.store.latest(front)
+
+    def move_chat(self, old: str, new: str) -> None:
+        """A chat has another name now; all that is known of it goes along."""
+        self.tables.store.move_chat(old, new)
+        self.tables.moderation.move_chat(old, new)
+        self.tables.blocked.move(old, new)
 
     # --- chats and people -------------------------------------------------------------------------------------
 

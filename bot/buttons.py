@@ -18,6 +18,12 @@ RATE, AGAIN, FILE, WHY, DELETE, MODEL, CANCEL = "r", "a", "f", "w", "d", "m", "c
 #: Under the answer to WHY: switch a tag, paint with the switches, keep off for ever, promote; and being forgotten.
 SWITCH, SWITCHED, NEVER, PROMOTE, FORGET = "o", "g", "n", "p", "forget"
 
+#: Report a picture, and settle a report.
+REPORT, SETTLE = "z", "s"
+
+#: Presses that ask for another picture, as a message does.
+REQUESTS = (AGAIN, SWITCHED)
+
 #: Most bytes a button may carry, by Telegram's rules.
 MAX_DATA = 64
 
@@ -26,8 +32,10 @@ SWITCHES, LABEL = 40, 30
 
 #: Job ids are SQLite row ids: at most 19 digits.
 _JOB = re.compile(
-    r"(?:(?P<rate>r):(?P<rated>[1-9][0-9]{0,17}):(?P<value>[1-5])|(?P<action>[afwdc]):(?P<job>[1-9][0-9]{0,17}))"
+    r"(?:(?P<rate>r):(?P<rated>[1-9][0-9]{0,17}):(?P<value>[1-5])|(?P<action>[afwdcz]):(?P<job>[1-9][0-9]{0,17}))"
 )
+
+_SETTLE = re.compile(r"s:(?P<report>[1-9][0-9]{0,17}):(?P<how>[1-3])")
 
 _WHY = re.compile(
     r"(?:(?P<switch>o):(?P<of>[1-9][0-9]{0,17}):(?P<number>0|[1-9][0-9]?)|(?P<action>[gnp]):(?P<job>[1-9][0-9]{0,17}))"
@@ -56,6 +64,8 @@ def decode(data: str) -> Press | None:
         return Press(MODEL, model=data[2:])
     if data == FORGET:
         return Press(FORGET)
+    if match := _SETTLE.fullmatch(data):
+        return Press(SETTLE, int(match["report"]), int(match["how"]))
     if match := _WHY.fullmatch(data):
         if match["switch"]:
             return Press(SWITCH, int(match["of"]), int(match["number"]))
@@ -74,7 +84,7 @@ def encode(press: Press) -> str:
     if press.action == FORGET:
         return FORGET
     name = f"{press.action}:{press.job}"
-    return f"{name}:{press.value}" if press.action in (RATE, SWITCH) else name
+    return f"{name}:{press.value}" if press.action in (RATE, SWITCH, SETTLE) else name
 
 
 def under_picture(job_id: int, language: str, rating: int = 0) -> Rows:
@@ -85,8 +95,17 @@ def under_picture(job_id: int, language: str, rating: int = 0) -> Rows:
         (say("button_file", language), Press(FILE, job_id)),
         (say("button_why", language), Press(WHY, job_id)),
         (say("button_delete", language), Press(DELETE, job_id)),
+        (say("button_report", language), Press(REPORT, job_id)),
     ]
     return [[(label, encode(press)) for label, press in row] for row in (stars, others[:2], others[2:])]
+
+
+def settle(report_id: int, language: str) -> Rows:
+    """What an admin can do about a report, in the order of `bot.reports.SETTLEMENTS`."""
+    labels = ("settle_remove", "settle_dismiss", "settle_block")
+    return [
+        [(say(label, language), encode(Press(SETTLE, report_id, number)))] for number, label in enumerate(labels, 1)
+    ]
 
 
 def cancel(job_id: int, name: str, language: str) -> Sequence[tuple[str, str]]:

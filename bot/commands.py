@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from bot import buttons, forgetting, limits, replies
+from bot import buttons, commands_safety, forgetting, limits, replies
 from bot.assistant import Assistant
-from bot.buttons import Rows
+from bot.messages import Answer, Incoming
 from bot.texts import say, span
+from bot.typed import Said, Typed
 from bot.wire import File
 from pipeline.jobs import Job, Outlook
 from promptlib.borrowing import AMOUNTS
 
 #: Jobs that /status shows, with a button each.
 SHOWN = 8
-
-
-@dataclass(frozen=True)
-class Typed:
-    """A command: who, where, in which language, and the words behind it."""
-
-    user: str
-    chat: str
-    language: str
-    words: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Said:
-    """The answer, with buttons and files."""
-
-    text: str
-    rows: Rows = ()
-    files: Sequence[File] = ()
 
 
 def start(assistant: Assistant, typed: Typed) -> Said:
@@ -144,6 +125,21 @@ COMMANDS: dict[str, Callable[[Assistant, Typed], Said]] = {
     "forget_me": forget_me,
     "status": status,
     "cancel": cancel,
+    "report": commands_safety.report,
+    "safety": commands_safety.safety,
+    "block": commands_safety.block,
+    "unblock": commands_safety.unblock,
     "stats": stats,
 }
-MENU = ("help", "model", "raw", "amount", "never", "settings", "status", "cancel", "forget_me")
+MENU = ("help", "model", "raw", "amount", "never", "settings", "status", "cancel", "report", "forget_me")
+
+
+def obey(assistant: Assistant, incoming: Incoming) -> Answer:
+    """Do what a command says, written with its slash and perhaps the bot's name behind it."""
+    name, *words = incoming.text.split()
+    command = COMMANDS.get(name.removeprefix("/").partition("@")[0].lower())
+    if command is None:
+        return Answer(say("unknown_command", incoming.language), incoming.language)
+    who, where, language = incoming.user, incoming.chat, incoming.language
+    said = command(assistant, Typed(who, where, language, tuple(words), incoming.replied, incoming.key))
+    return Answer(said.text, incoming.language, rows=said.rows, files=tuple(said.files))

@@ -11,25 +11,27 @@ import logging
 import sqlite3
 import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
 from bot import buttons, metrics, replies
 from bot.assistant import Assistant
-from bot.errors import EaselError, PicturesGone
+from bot.commands import obey
+from bot.delivery import Deliveries
+from bot.errors import EaselError
 from bot.gate import Gate
-from bot.messages import Answer, Delivery, Incoming
+from bot.messages import COMMAND, OTHER, PRESS, REQUEST, Answer, Incoming
 from bot.pace import Pace
+from bot.posting import Notes, insist_once, post_once
 from bot.settings import Settings
 from bot.texts import language_of, say
-from bot.wire import File, Moved, Refused, Unsent, Wire, insist, once
+from bot.wire import Moved, Post, Refused, Unsent, Wire, once
 from pipeline.errors import PipelineError
-from pipeline.jobs import Job, Picture
+from pipeline.jobs import Job
 from promptlib.errors import PromptlibError
 
 log = logging.getLogger(__name__)
@@ -101,6 +103,7 @@ class Desk:
             on_progress=self._from_worker(self.progress),
             on_ended=self._from_worker(self.ended),
         )
+        self._deliveries = Deliveries(self.assistant, wire, self.pause)
         self._gate = Gate(settings, self.assistant.is_blocked)
         # What came in since the start: networks repeat themselves.
         self._seen: deque[str] = deque(maxlen=4096)
@@ -122,12 +125,19 @@ class Desk:
 
         return passed_on
 
-    async def open(self) -> None:
-        """Answer and deliver what a crash left behind, and begin to paint."""
+    async def open(self, serve: Callable[[Incoming], Coroutine[Any, Any, Any]]) -> None:
+        """Serve and deliver what a crash left behind, and begin to paint."""
         self._loop = asyncio.get_running_loop()
+        for chat, message in await asyncio.to_thread(self.assistant.latest, self.front):
+            self.wire.know(chat, message)
         for incoming in await asyncio.to_thread(self.assistant.waiting):
-            if incoming.chat.startswith(f"{self.front}:"):
-                self.spawn(self.converse(incoming))
+            if not incoming.chat.startswith(f"{self.front}:"):
+                continue
+            place = "" if incoming.private else incoming.chat
+            if await asyncio.to_thread(self._gate.admits, incoming.user, place):
+                self.spawn(serve(incoming))
+            else:
+                await asyncio.to_thread(self.assistant.answered, incoming.key)  # shut out meanwhile
         await self.catch_up()
         await asyncio.to_thread(self.assistant.start)
 
@@ -155,10 +165,6 @@ class Desk:
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
-
-    def key_of_press(self, name: str) -> str:
-        """The key of a message that is no text but a pressed button."""
-        return f"{self.front}:press:{name}"
 
     # --- letting in -------------------------------------------------------------------------------------------
 
@@ -198,14 +204,28 @@ class Desk:
             answer = await self._answer(incoming)
             try:
                 await (self._announce(incoming, answer) if answer.job else self._talk(incoming, answer))
-            except (Refused, Moved) as error:
+            except Moved as error:
+                await self.move(incoming.chat, error.chat)
+                self.spawn(self.converse(replace(incoming, chat=error.chat)))
+            except Refused as error:
                 log.warning("%s cannot be answered: %s", incoming.key, error)
                 await asyncio.to_thread(self.assistant.answered, incoming.key)
+        if incoming.kind == COMMAND:
+            await self.catch_up()  # what was cancelled while it waited is over
+
+    async def move(self, old: str, new: str) -> None:
+        """A chat has another name now: everything that is known of it, and owed to it, goes along."""
+        log.warning("%s is %s now; if EASEL_ALLOW names it, change it there", old, new)
+        await asyncio.to_thread(self.assistant.move_chat, old, new)
 
     async def _answer(self, incoming: Incoming) -> Answer:
-        pressed = incoming.key.startswith(self.key_of_press(""))
-        call = self._again if pressed else self.assistant.answer
-        language = incoming.language if pressed else language_of(incoming.text, incoming.language)
+        kinds: dict[str, Callable[[Incoming], Answer]] = {
+            PRESS: self._again,
+            COMMAND: partial(obey, self.assistant),
+            OTHER: _only_text,
+        }
+        call = kinds.get(incoming.kind, self.assistant.answer)
+        language = incoming.language if incoming.kind in kinds else language_of(incoming.text, incoming.language)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._answering, call, incoming)
         except DELIBERATE as error:
@@ -230,9 +250,15 @@ class Desk:
             return False
 
     async def _talk(self, incoming: Incoming, answer: Answer) -> None:
-        send = partial(self.wire.say, incoming.chat, answer.text, (), incoming.message)
-        if await insist(send, self.pause):
+        reply = incoming.message if incoming.kind in (REQUEST, PRESS) else ""
+        post = Post(incoming.chat, answer.text, answer.rows, reply, answer.files, original=bool(answer.files))
+        if await self.post(incoming.key, "answer", post):
             await asyncio.to_thread(self.assistant.answered, incoming.key)
+
+    async def post(self, key: str, part: str, post: Post) -> bool:
+        """Post something in answer to a stored message, once, as soon as it can be; False when it is time to stop."""
+        notes = Notes(await asyncio.to_thread(self.assistant.noted, key), partial(self.assistant.note, key))
+        return await insist_once(self.wire, post, part, notes, self.pause)
 
     async def _announce(self, incoming: Incoming, answer: Answer) -> None:
         """Say that a job waits, unless it is over already."""
@@ -242,10 +268,10 @@ class Desk:
             if job.status not in ("queued", "running"):
                 return
             rows = [buttons.cancel(job.id, "", answer.language)]
-            message = await once(self.wire.say(incoming.chat, answer.text, rows, incoming.message))
-            if message:
-                self._statuses[job.id] = Status(incoming.chat, message, answer.language, answer.position - 1)
-                await asyncio.to_thread(self.assistant.mark_sent, job.id, "status", message)
+            notes, post = await self._deliveries.notes(job.id), Post(incoming.chat, answer.text, rows, incoming.message)
+            await once(post_once(self.wire, post, "status", notes))
+            if "status" in notes:
+                self._statuses[job.id] = Status(incoming.chat, notes["status"], answer.language, answer.position - 1)
 
     # --- progress ---------------------------------------------------------------------------------------------
 
@@ -310,7 +336,7 @@ class Desk:
 
     async def _recall(self, job_id: int) -> None:
         """Find the status message that was sent before a restart."""
-        delivery = await self._delivery(job_id)
+        delivery = await self._deliveries.delivery(job_id)
         waits = job_id in self._statuses and self._statuses[job_id] is None
         if delivery and "status" in delivery.sent and waits:
             self._statuses[job_id] = Status(delivery.chat, delivery.sent["status"], delivery.language)
@@ -335,68 +361,13 @@ class Desk:
         """Send what a chat has not received of an ended job, as often as it takes."""
         async with self._lock(f"job:{job_id}"):
             self._statuses.pop(job_id, None)
-            chat = ""
-            while True:
-                try:
-                    if await insist(partial(self._send_parts, job_id, chat), self.pause) is None:
-                        return  # it is time to stop; the next start goes on
-                    break
-                except Moved as error:
-                    chat = error.chat
-                except Refused as error:
-                    log.warning("Job %s cannot be delivered: %s", job_id, error)
-                    break
-            await asyncio.to_thread(self.assistant.delivered, job_id)
-
-    async def _delivery(self, job_id: int) -> Delivery | None:
-        """None for a job that is owed to no chat: the command line painted it."""
-        try:
-            return await asyncio.to_thread(self.assistant.delivery, job_id)
-        except EaselError:
-            return None
-
-    async def _send_parts(self, job_id: int, chat: str) -> bool:
-        delivery = await self._delivery(job_id)
-        if delivery is None:
-            return True
-        delivery = replace(delivery, chat=chat or delivery.chat)
-        job, sent, language = delivery.job, delivery.sent, delivery.language
-        pictures = await asyncio.to_thread(self.assistant.pictures, job_id) if job.status == "done" else []
-        if pictures and "pictures" not in sent:
-            await self._sent(job_id, "pictures", await self._show(delivery, pictures))
-        if len(pictures) > 1 and "buttons" not in sent:
-            rows, text = buttons.under_picture(job_id, language), say("album", language, count=len(pictures))
-            await self._sent(job_id, "buttons", [await self.wire.say(delivery.chat, text, rows)])
-        if job.status == "failed" and "pictures" not in sent:
-            text = replies.outcome(job, language)
-            await self._sent(job_id, "pictures", [await self.wire.say(delivery.chat, text, (), delivery.message)])
-        if "status" in sent:
-            await once(self.wire.remove(delivery.chat, sent["status"]))
-        return True
-
-    async def _show(self, delivery: Delivery, pictures: Sequence[Picture]) -> list[str]:
-        job, language = delivery.job, delivery.language
-        try:
-            files = await asyncio.to_thread(read, job, pictures)
-        except EaselError as error:
-            return [await self.wire.say(delivery.chat, replies.explain(error, language), (), delivery.message)]
-        rows = buttons.under_picture(job.id, language)
-        return await self.wire.show(delivery.chat, files, replies.caption(job, language), rows, delivery.message)
-
-    async def _sent(self, job_id: int, what: str, messages: list[str]) -> None:
-        await asyncio.to_thread(self.assistant.mark_sent, job_id, what, ",".join(messages))
+            try:
+                await self._deliveries.deliver(job_id)
+            except Moved as error:
+                delivery = await asyncio.to_thread(self.assistant.delivery, job_id)
+                await self.move(delivery.chat, error.chat)
+                self.spawn(self.deliver(job_id))
 
 
-def read(job: Job, pictures: Sequence[Picture]) -> list[File]:
-    """The files of a job's pictures.
-
-    Raises:
-        PicturesGone: they were deleted.
-    """
-    try:
-        return [
-            File(f"easel-{job.id}-{picture.position}.png", Path(picture.path).read_bytes(), job.width, job.height)
-            for picture in pictures
-        ]
-    except FileNotFoundError as error:
-        raise PicturesGone(f"The pictures of job {job.id} were deleted; ask for them again.") from error
+def _only_text(incoming: Incoming) -> Answer:
+    return Answer(say("only_text", incoming.language), incoming.language)

@@ -16,6 +16,7 @@ from bot import replies
 from bot.assistant import Assistant
 from bot.errors import EaselError
 from bot.settings import load_settings
+from bot.showing import judged
 from bot.switches import folded
 from bot.texts import language_of, say
 from bot.writer import Written, sources_json
@@ -100,7 +101,10 @@ def draw_once(text: str, wishes: Wishes) -> Drawn:
     # Importing the painting libraries takes longer than understanding: do both at once.
     threading.Thread(target=_import_painting, daemon=True).start()
     amount, without = wishes.amount or settings.amount, [folded(tag) for tag in wishes.without]
-    written = assistant.tables.writer.write(text, profile, raw=wishes.raw, amount=amount, without=without)
+    blocked = assistant.tables.moderation.choices().blocked
+    written = assistant.tables.writer.write(
+        text, profile, raw=wishes.raw, amount=amount, without=without, blocked=blocked
+    )
     language = language_of(text)
     if written.prompt is None:
         reply = replies.talk(written.brief, language, assistant.profiles)
@@ -116,6 +120,7 @@ def draw_once(text: str, wishes: Wishes) -> Drawn:
     if job.status != "done":
         raise PaintingFailed(job.error or "The painting was stopped before it was done; run the command again.")
     painted = time.perf_counter() - started
+    judged(assistant, job)
     pictures = tuple(assistant.pictures(job.id))
     if wishes.out:
         pictures = tuple(_copy(picture, Path(wishes.out)) for picture in pictures)

@@ -21,6 +21,10 @@ class NotPainted(EaselError):
     """What is asked for is not painted here. Its text tells nothing about why."""
 
 
+class NotShown(EaselError):
+    """A painted picture is not shown in this chat. Its text tells nothing about why."""
+
+
 class TooManyReports(EaselError):
     """A person has reported as much as one may in a day."""
 

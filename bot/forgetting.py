@@ -19,6 +19,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from bot.errors import EaselError
+from promptlib import forgetting
 from promptlib.cache import EmbeddingCache
 from promptlib.forgetting import NOBODY
 from promptlib.index import VectorIndex
@@ -125,15 +126,18 @@ def forget(
     stop()
     _await_the_worker(db, who, patience)
     pictures = _delete_pictures(db, who)
+    # What can be made from the library again goes first: after a crash nobody would know what to look for.
+    cache = EmbeddingCache(db)
+    cache.forget(forgetting.passages(db, who))
     taken = library.forget(who)
     rows = {"prompts": taken.prompts, "ratings": taken.ratings}
     with db.atomic():
         rows |= _delete_rows(db, who)
-    if taken.passages:
-        EmbeddingCache(db).forget(taken.passages)
-        index.purge(library)
+    # Embedded here, and not while the index is held.
+    cache.passages(index.embedder, taken.kept)
+    index.purge(library)
     _empty_the_log(db)
-    return Forgotten(rows, pictures, taken.kept)
+    return Forgotten(rows, pictures, len(taken.kept))
 
 
 def _await_the_worker(db: Database, who: str, patience: float) -> None:

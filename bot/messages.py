@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.buttons import Rows
+from bot.wire import File
 from pipeline.jobs import Job
+
+#: What a person can send: words to answer, a pressed button, a command, something that is no text.
+REQUEST, PRESS, COMMAND, OTHER = "request", "press", "command", "other"
 
 
 @dataclass(frozen=True)
@@ -15,9 +20,11 @@ class Incoming:
         key: identifies the message for ever, such as ``telegram:<update_id>``; the same key is answered once.
         chat: where to answer, such as ``telegram:<chat_id>``.
         user: who wrote, such as ``telegram:<user_id>``.
-        text: what they wrote.
+        text: what they wrote, or what the button carries.
         language: ``zh`` or ``en``, as far as the front knows; the text itself decides where it can.
-        message: the front's id of the message, to reply to.
+        message: the front's id of the message, to reply to; of a pressed button, the one it hangs on.
+        kind: REQUEST, PRESS, COMMAND or OTHER.
+        replied: the message it replies to and who wrote that one, such as ``17 telegram:1``.
     """
 
     key: str
@@ -26,16 +33,27 @@ class Incoming:
     text: str
     language: str = "en"
     message: str = ""
+    kind: str = REQUEST
+    replied: str = ""
+
+    @property
+    def private(self) -> bool:
+        """Whether nobody else is in the chat: then it has its person's name."""
+        return self.chat == self.user
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What to say at once. With a `job`, its pictures come later; `position` is its place in the queue (1 = next)."""
+    """What to say at once, with buttons. With a `job`, its pictures come later; `position` is its
+    place in the queue (1 = next).
+    """
 
     text: str
     language: str
     job: Job | None = None
     position: int = 0
+    rows: Rows = ()
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True)

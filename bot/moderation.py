@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from bot.errors import EaselError
 from bot.settings import Settings
 from pipeline.errors import PipelineError
 from pipeline.jobs import Job, Picture
@@ -96,10 +97,15 @@ class Moderation:
         )
 
     def choose(self, chat: str, matter: str, choice: str) -> None:
-        """Set what a chat does about a matter, or its ``threshold`` in percent."""
+        """Set what a chat does about a matter, or its ``threshold`` in percent.
+
+        Raises:
+            EaselError: there is no such matter or choice.
+        """
         fits = 0 < int(choice) <= 100 if matter == "threshold" and choice.isdecimal() else choice in CHOICES
         if matter not in (*screening.MATTERS, "threshold") or not fits:
-            raise ValueError(f"{matter} cannot be {choice}")
+            matters, choices = "|".join(screening.MATTERS), "|".join(CHOICES)
+            raise EaselError(f"Write {matters} and {choices}, or threshold and a number from 1 to 100.")
         self.db.execute("INSERT OR REPLACE INTO safety VALUES (?, ?, ?)", [chat, matter, choice])
 
     def move_chat(self, old: str, new: str) -> None:

@@ -6,13 +6,21 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from bot import buttons, presses_why, replies
+from bot import buttons, presses_why, replies, reporting
 from bot.buttons import Press
-from bot.desk import DELIBERATE, Desk, read
+from bot.desk import DELIBERATE, Desk
+from bot.messages import Incoming
+from bot.showing import shown_files
 from bot.texts import say
-from bot.wire import WireError, once
+from bot.wire import Post, Unsent, WireError, once
 
 log = logging.getLogger(__name__)
+
+
+#: What names no job of this chat; a report is settled by admins, who are asked for there.
+WITHOUT_JOB = (buttons.MODEL, buttons.FORGET, buttons.SETTLE)
+#: What only who asked for a picture may press under it, and admins. Others may rate, ask why, and report.
+FOR_REQUESTER = (*buttons.REQUESTS, buttons.FILE, buttons.DELETE)
 
 
 @dataclass(frozen=True)
@@ -25,10 +33,34 @@ class Pressed:
     message: str
     language: str
     private: bool
+    key: str = ""
+
+    @classmethod
+    def of(cls, press: Press, incoming: Incoming) -> Pressed:
+        who, where = incoming.user, incoming.chat
+        return cls(press, who, where, incoming.message, incoming.language, incoming.private, incoming.key)
+
+
+def denied(desk: Desk, press: Press, user: str, chat: str) -> str:
+    """What to say to somebody who may not press a button, by key; empty for whoever may. Blocks.
+
+    Bytes of a button are cheap to forge, and in a group everybody sees the buttons.
+    """
+    if press.action in WITHOUT_JOB:
+        return ""
+    if not desk.owns(user, chat, press.job):
+        return "gone"
+    if press.action not in FOR_REQUESTER or desk.assistant.is_admin(user):
+        return ""
+    return "" if desk.assistant.job(press.job).owner == user else "error_NotYours"
 
 
 async def serve(desk: Desk, pressed: Pressed) -> str:
-    """Do what a button stands for. Returns what to say about it, which may be nothing."""
+    """Do what a button stands for. Returns what to say about it, which may be nothing.
+
+    Raises:
+        Unsent: it is time to stop; to be served again.
+    """
     try:
         if pressed.press.action == buttons.FORGET:
             return await presses_why.forget(desk, pressed)
@@ -36,6 +68,8 @@ async def serve(desk: Desk, pressed: Pressed) -> str:
     except DELIBERATE as error:
         log.info("%s is answered with an error: %s", pressed, error)
         return replies.explain(error, pressed.language)
+    except Unsent:
+        raise
     except WireError as error:
         log.warning("%s could not be served: %s", pressed, error)
         return say("general", pressed.language)
@@ -54,9 +88,11 @@ async def _choose_model(desk: Desk, pressed: Pressed) -> str:
 async def _act(desk: Desk, pressed: Pressed) -> str:
     """A press under a picture. What a press for another picture asks for was stored and is answered elsewhere."""
     job_id = pressed.press.job
-    if not await asyncio.to_thread(desk.owns, pressed.user, pressed.chat, job_id):
-        return say("gone", pressed.language)
     match pressed.press.action:
+        case buttons.REPORT:
+            return await reporting.report(desk, pressed)
+        case buttons.SETTLE:
+            return await reporting.settle(desk, pressed)
         case buttons.RATE:
             return await _rate(desk, pressed)
         case buttons.CANCEL:
@@ -66,14 +102,20 @@ async def _act(desk: Desk, pressed: Pressed) -> str:
             return await _delete(desk, pressed)
         case buttons.WHY:
             text, rows = await presses_why.explain(desk, pressed)
-            await desk.wire.say(pressed.chat, text, rows, pressed.message)
+            await _post(desk, pressed, "why", Post(pressed.chat, text, rows, pressed.message))
         case action if action in presses_why.ACTIONS:
             return await presses_why.act(desk, pressed)
         case buttons.FILE:
             job = await asyncio.to_thread(desk.assistant.job, job_id)
-            files = await asyncio.to_thread(read, job, await asyncio.to_thread(desk.assistant.pictures, job_id))
-            await desk.wire.hand_over(pressed.chat, files, pressed.message)
+            for file in await asyncio.to_thread(shown_files, desk.assistant, job, pressed.chat):
+                as_it_is = pressed.private or not file.spoiler
+                await _post(desk, pressed, file.name, Post(pressed.chat, "", (), pressed.message, [file], as_it_is))
     return ""
+
+
+async def _post(desk: Desk, pressed: Pressed, part: str, post: Post) -> None:
+    if not await desk.post(pressed.key, part, post):
+        raise Unsent("It is time to stop")
 
 
 async def _rate(desk: Desk, pressed: Pressed) -> str:

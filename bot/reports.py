@@ -6,7 +6,8 @@ of it is cancelled, and it is painted no more, by whomever.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from promptlib.records import LibraryPrompt
 MOST = 20
 
 #: What an admin can do about a report.
-REMOVED, DISMISSED, BLOCKED = "removed", "dismissed", "blocked"
+SETTLEMENTS = REMOVED, DISMISSED, BLOCKED = "removed", "dismissed", "blocked"
 
 migrations = Migrations("bot.reports")
 
@@ -46,9 +47,14 @@ def m001_reports(db: Database) -> None:
     db.execute("CREATE TABLE removed_prompts (prompt TEXT PRIMARY KEY, by TEXT NOT NULL, created TEXT NOT NULL)")
 
 
+@migrations()
+def m002_told(db: Database) -> None:
+    db.execute("ALTER TABLE reports ADD COLUMN told TEXT NOT NULL DEFAULT '{}'")
+
+
 @dataclass(frozen=True)
 class Report:
-    """A person's report of a job's pictures; `settled` is empty or what an admin did."""
+    """A person's report of a job's pictures; `settled` is empty or what an admin did, `told` who was told of it."""
 
     id: int
     job: int
@@ -58,6 +64,7 @@ class Report:
     created: str
     settled: str = ""
     by: str = ""
+    told: dict[str, str] = field(default_factory=dict)
 
 
 class Reports:
@@ -67,11 +74,11 @@ class Reports:
         self.db = db
         bring_up(db, migrations)
 
-    def add(self, job: int, chat: str, who: str, key: str) -> tuple[Report, bool]:
-        """Note a report; whether it is news: not so when the same person reported the same job before.
+    def add(self, job: int, chat: str, who: str, key: str) -> bool:
+        """Note a report; False when the same person reported the same job before.
 
         Args:
-            key: of the message that reports; the same one again is the same news.
+            key: of the message that reports; the same one again is the same report.
 
         Raises:
             TooManyReports: for one day.
@@ -84,8 +91,7 @@ class Reports:
             count = self.db.execute("SELECT count(*) FROM reports WHERE who = ? AND created > ?", [who, since])
             if count.fetchone()[0] > MOST:
                 raise TooManyReports(f"One may report {MOST} pictures a day; write to an admin.")
-        found = self._where("job = ? AND who = ?", job, who)[0]
-        return found, found.key == key
+        return self._where("job = ? AND who = ?", job, who)[0].key == key
 
     def get(self, report_id: int) -> Report | None:
         return next(iter(self._where("id = ?", report_id)), None)
@@ -100,7 +106,13 @@ class Reports:
         return self.db.execute(sql, [what, by, report_id]).rowcount == 1
 
     def _where(self, where: str, *values: object) -> list[Report]:
-        return [Report(**row) for row in self.db.query(f"SELECT * FROM reports WHERE {where} ORDER BY id", values)]
+        rows = self.db.query(f"SELECT * FROM reports WHERE {where} ORDER BY id", values)
+        return [Report(**{**row, "told": json.loads(row["told"])}) for row in rows]
+
+    def note(self, report_id: int, part: str, value: str) -> None:
+        """Keep what became of telling an admin."""
+        sql = "UPDATE reports SET told = json_set(told, '$.' || json_quote(?), ?) WHERE id = ?"
+        self.db.execute(sql, [part, value, report_id])
 
     def ban(self, prompt: str, by: str) -> None:
         """A prompt is painted no more."""

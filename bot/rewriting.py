@@ -80,7 +80,10 @@ class Rewriter:
     def rewrite(self, text: str, previous: Brief | None = None) -> Rewritten:
         """Rewrite one text; with the brief of the turn before, as a turn of that conversation."""
         writer = self.assistant.tables.writer
-        written = writer.write(text, self.profile, previous=previous, amount=self.amount, without=self.without)
+        blocked = self.assistant.tables.moderation.choices().blocked
+        written = writer.write(
+            text, self.profile, previous=previous, amount=self.amount, without=self.without, blocked=blocked
+        )
         reply = ""
         if written.prompt is None:
             reply = replies.talk(written.brief, language_of(text), self.assistant.profiles)

@@ -59,6 +59,18 @@ def m001_chats(db: Database) -> None:
     db.execute("CREATE INDEX deliveries_done ON deliveries (done)")
 
 
+@migrations()
+def m002_kinds_and_parts(db: Database) -> None:
+    db.execute("ALTER TABLE inbox ADD COLUMN kind TEXT NOT NULL DEFAULT 'request'")
+    db.execute("ALTER TABLE inbox ADD COLUMN sent TEXT NOT NULL DEFAULT '{}'")
+    db.execute("UPDATE inbox SET kind = 'press' WHERE key LIKE '%:press:%'")
+
+
+@migrations()
+def m003_replies(db: Database) -> None:
+    db.execute("ALTER TABLE inbox ADD COLUMN replied TEXT NOT NULL DEFAULT ''")
+
+
 def open_database(path: Path) -> Database:
     """Open the one database file for the calling thread, in WAL mode so that readers and a writer get along.
 
@@ -107,6 +119,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat()
 
 
+#: Sets one part in the JSON object `sent`.
+_SET_PART = "sent = json_set(sent, '$.' || json_quote(?), ?)"
+
+
 class Store:
     """The tables `inbox`, `chats` and `deliveries` of a database that is passed in."""
 
@@ -125,12 +141,22 @@ class Store:
     def waiting(self) -> list[Incoming]:
         """Messages stored but not answered, oldest first."""
         rows = self.db.query(
-            "SELECT key, chat, user, text, language, message FROM inbox WHERE answered = '' ORDER BY rowid"
+            "SELECT key, chat, user, text, language, message, kind, replied FROM inbox WHERE answered = '' "
+            "ORDER BY rowid"
         )
         return [Incoming(**row) for row in rows]
 
     def answered(self, key: str) -> None:
         self.db.execute("UPDATE inbox SET answered = ? WHERE key = ?", [now(), key])
+
+    def note(self, key: str, part: str, value: str) -> None:
+        """Keep what became of a part of the answer to a message."""
+        self.db.execute(f"UPDATE inbox SET {_SET_PART} WHERE key = ?", [part, value, key])
+
+    def noted(self, key: str) -> dict[str, str]:
+        row = next(iter(self.db.query("SELECT sent FROM inbox WHERE key = ?", [key])), None)
+        noted: dict[str, str] = json.loads(row["sent"]) if row else {}
+        return noted
 
     # --- chats ------------------------------------------------------------------------------------------------
 
@@ -184,14 +210,45 @@ class Store:
         row = next(iter(self.db.query("SELECT * FROM deliveries WHERE job = ?", [job_id])), None)
         return {**row, "sent": json.loads(row["sent"])} if row else None
 
+    def job_of(self, chat: str, message: str) -> int | None:
+        """The job that a message in a chat shows."""
+        row = self.db.execute(
+            "SELECT job FROM deliveries, json_each(sent) part WHERE chat = ? AND part.key NOT LIKE '%?' "
+            "AND instr(',' || part.value || ',', ?)",
+            [chat, f",{message},"],
+        ).fetchone()
+        return int(row[0]) if row else None
+
     def mark_sent(self, job_id: int, what: str, message: str) -> None:
-        self.db.execute(
-            "UPDATE deliveries SET sent = json_set(sent, '$.' || json_quote(?), ?) WHERE job = ?",
-            [what, message, job_id],
-        )
+        self.db.execute(f"UPDATE deliveries SET {_SET_PART} WHERE job = ?", [what, message, job_id])
 
     def delivered(self, job_id: int) -> None:
         self.db.execute("UPDATE deliveries SET done = ? WHERE job = ?", [now(), job_id])
+
+    def latest(self, front: str, limit: int = 500) -> list[tuple[str, str]]:
+        """Chats and messages that were posted lately, in answer to anything."""
+        rows = self.db.query(
+            "SELECT chat, sent FROM (SELECT chat, sent FROM deliveries WHERE sent != '{}' ORDER BY job DESC LIMIT :n) "
+            "UNION ALL SELECT chat, sent FROM (SELECT chat, sent FROM inbox WHERE sent != '{}' ORDER BY rowid DESC "
+            "LIMIT :n)",
+            {"n": limit},
+        )
+        return [
+            (row["chat"], message)
+            for row in rows
+            if row["chat"].startswith(f"{front}:")
+            for part, messages in json.loads(row["sent"]).items()
+            if not part.endswith("?")
+            for message in messages.split(",")
+        ]
+
+    def move_chat(self, old: str, new: str) -> None:
+        """A chat has another name now."""
+        with self.db.atomic():
+            for table in ("inbox", "deliveries"):
+                self.db.execute(f"UPDATE {table} SET chat = ? WHERE chat = ?", [new, old])
+            # What was chosen before the move wins over what the new name may have got since.
+            self.db.execute("UPDATE OR REPLACE chats SET chat = ? WHERE chat = ?", [new, old])
 
     def counts(self) -> dict[str, int]:
         """How many people wrote, in how many chats, how many messages, and how many answers are owed."""

@@ -13,6 +13,7 @@ from bot.assistant import Assistant
 from bot.drawing import progress_line
 from bot.errors import EaselError
 from bot.settings import load_settings
+from bot.showing import judged
 from bot.switches import added, folded, repainted
 from bot.texts import language_of, say
 from bot.writer import new_seed, target_of
@@ -76,6 +77,7 @@ class Terminal:
             owner=USER,
             without=self.switches.never(USER),
             while_refining=self.switches.off(USER),
+            blocked=self.assistant.tables.moderation.choices().blocked,
         )
         if written.prompt is None:
             return replies.talk(written.brief, self.language, self.assistant.profiles)
@@ -90,6 +92,7 @@ class Terminal:
         if job.status != "done":
             # Who sits at the machine can mend what is behind it.
             return f"{replies.outcome(job, self.language)}\n{job.error}".strip()
+        judged(self.assistant, job)
         self.job = job
         paths = [picture.path for picture in self.assistant.pictures(job.id)]
         return "\n".join([f"{say('prompt', self.language)}: {replies.caption(job, self.language)}", *paths])

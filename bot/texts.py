@@ -246,6 +246,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Just say what you want to see, such as “a cat with a red hat, watercolor, no text”. Then change it: “more red”, “make it a dog”, “16:9”.",
     ),
     "error_NotPainted": ("这个我不画。换一个想法吧。", "I won't paint that. Please try another idea."),
+    "error_NotShown": (
+        "画好了,但这张没法给你看。换一个想法吧。",
+        "It is painted, but I cannot show it here. Please try another idea.",
+    ),
     "refused": ("这个我不画。换一个想法吧。", "I won't paint that. Please try another idea."),
     # terminal
     "terminal_hello": (
@@ -316,6 +320,46 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "stats": ("统计\n{lines}", "Statistics\n{lines}"),
     "admins_only": ("这个命令只给管理员用。", "This command is for admins only."),
+    "button_report": ("🚩 举报", "🚩 Report"),
+    "reported": ("谢谢,已经告诉管理员了。", "Thank you; the admins have been told."),
+    "reported_before": ("你已经举报过这张图了。", "You have reported this picture already."),
+    "error_TooManyReports": (
+        "今天的举报已经够多了,请直接联系管理员。",
+        "That is as many reports as one may make in a day; please write to an admin.",
+    ),
+    "report_what": ("回复一张我画的图并写 /report。", "Reply to a picture of mine with /report."),
+    "report_title": (
+        "举报 #{report}\n举报人:{who}\n要图的人:{owner}({chat})\n原话:{request}\n提示词:{prompt}",
+        "Report #{report}\nReported by: {who}\nAsked for by: {owner} (in {chat})\nRequest: {request}\nPrompt: {prompt}",
+    ),
+    "settle_remove": ("🧹 处处删除", "🧹 Remove everywhere"),
+    "settle_dismiss": ("👌 没问题", "👌 Dismiss"),
+    "settle_block": ("⛔ 处处删除并拉黑", "⛔ Remove and block the person"),
+    "settled_removed": (
+        "已处处删除:{count} 个任务的图和词库里的提示词。",
+        "Removed everywhere: the pictures of {count} job(s), and the prompt.",
+    ),
+    "settled_dismissed": ("已忽略。", "Dismissed."),
+    "settled_blocked": ("已处处删除,并拉黑 {who}。", "Removed everywhere, and {who} is blocked."),
+    "settled_before": ("这个举报已经处理过了。", "This report was settled already."),
+    "block_whom": (
+        "回复那个人的消息写 /block,或写 /block 数字编号。已拉黑:{blocked}",
+        "Reply to the person's message with /block, or write /block ID. Blocked: {blocked}",
+    ),
+    "blocked": ("{who} 不能再用了,取消了 {count} 个任务。", "{who} is shut out; {count} job(s) cancelled."),
+    "blocked_before": ("{who} 早就被拉黑了。", "{who} was shut out already."),
+    "blocked_admin": ("管理员不能拉黑。", "Admins cannot be shut out."),
+    "unblocked": ("{who} 又可以用了。", "{who} may come in again."),
+    "unblocked_before": ("{who} 没有被拉黑。", "{who} was not shut out."),
+    "safety": (
+        "色情文字:{sexual}\n血腥文字:{gore}\n裸露画面:{nudity}(把握 {threshold}% 以上){missing}\n管理员用 /safety sexual|gore|nudity allow|blur|block 或 /safety threshold 1-100 修改。",
+        "Sexual requests: {sexual}\nGory requests: {gore}\nNude pictures: {nudity} (from a certainty of {threshold}%){missing}\nAdmins change it with /safety sexual|gore|nudity allow|blur|block, or /safety threshold 1-100.",
+    ),
+    "safety_missing": (
+        "\n没有装图像检测器,画面按 {unchecked} 处理。",
+        "\nNo detector is installed, so pictures are not looked at: {unchecked}.",
+    ),
+    "command_report": ("回复一张图:告诉管理员", "As a reply to a picture: tell the admins"),
     "general": ("抱歉,出了点问题,请稍后再试。", "Sorry, something went wrong. Please try again later."),
 }
 

@@ -30,6 +30,10 @@ class Refused(WireError):
     """It cannot be done, now or later: blocked by the user, message gone, nothing to change."""
 
 
+class Unchanged(Refused):
+    """A message is already what it was to become."""
+
+
 class Moved(WireError):
     """The chat has another name now."""
 
@@ -46,14 +50,19 @@ class Unsent(WireError):
         self.wait = wait
 
 
+class Unsure(Unsent):
+    """It may have been done: the answer was lost on the way."""
+
+
 @dataclass(frozen=True)
 class File:
-    """A picture to send."""
+    """A picture to send; one with a `spoiler` is seen only when somebody taps on it."""
 
     name: str
     data: bytes
     width: int
     height: int
+    spoiler: bool = False
 
     @property
     def fits_photo(self) -> bool:
@@ -62,17 +71,49 @@ class File:
         return len(self.data) <= PHOTO_BYTES and long + short <= PHOTO_SIDES and long <= PHOTO_RATIO * short
 
 
+@dataclass(frozen=True)
+class Post:
+    """One thing to post: a text, or pictures with a caption.
+
+    Args:
+        rows: buttons; several pictures go without.
+        reply: the message it stands under.
+        original: send the files as they are, metadata and all, not as pictures to look at.
+    """
+
+    chat: str
+    text: str
+    rows: Rows = ()
+    reply: str = ""
+    files: Sequence[File] = ()
+    original: bool = False
+
+    @property
+    def as_photos(self) -> bool:
+        return not self.original and all(file.fits_photo for file in self.files)
+
+
 class Wire(Protocol):
     """Every method raises a `WireError` when it fails."""
 
+    async def send(self, post: Post) -> list[str]:
+        """Post something. Returns the messages.
+
+        Raises:
+            Unsure: it may have been posted; `find` it before trying again.
+        """
+
     async def say(self, chat: str, text: str, rows: Rows = (), reply: str = "") -> str:
-        """Send a text, with buttons, under the message it replies to. Returns the message."""
+        """Post a text that is not worth looking for. Returns the message."""
 
-    async def show(self, chat: str, files: Sequence[File], caption: str, rows: Rows = (), reply: str = "") -> list[str]:
-        """Send pictures to look at; several go without buttons. Returns the messages."""
+    def know(self, chat: str, message: str) -> None:
+        """Told of a message that was posted before this process began."""
 
-    async def hand_over(self, chat: str, files: Sequence[File], reply: str = "") -> None:
-        """Send files as they are, metadata and all."""
+    def mark(self, post: Post) -> str:
+        """A place in time, to be taken before something is sent."""
+
+    async def find(self, post: Post, since: str) -> list[str]:
+        """The messages that an earlier try to send after a mark has posted; empty when it has not."""
 
     async def rewrite(self, chat: str, message: str, text: str, rows: Rows = ()) -> None:
         """Change a text that was sent, and its buttons."""

@@ -18,7 +18,7 @@ ALLOWED = {
     "bot": ("bot/",),
     "promptlib": ("bot/", "promptlib/"),
     "pipeline": ("bot/", "pipeline/"),
-    "telegram": ("bot/telegram.py",),
+    "telegram": ("bot/telegram/",),
     "click": ("bot/",),
     "torch": ("pipeline/",),
     "diffusers": ("pipeline/",),
@@ -101,7 +101,7 @@ class A:
 """
     assert list(imports(source)) == [("pipeline", True), ("telegram", True), ("torch", False), ("faiss", False)]
     assert len(crossed("promptlib/x.py", source)) == 3
-    assert crossed("bot/telegram.py", "from . import cli\nimport telegram.ext") == []
+    assert crossed("bot/telegram/app.py", "from . import cli\nimport telegram.ext") == []
     assert crossed("pipeline/x.py", "def f():\n    from bot.cli import main")
     assert crossed("bot/desk.py", "import telegram.ext")
 

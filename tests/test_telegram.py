@@ -21,7 +21,7 @@ from PIL import Image
 from running_bot import RunningBot, copy_home, make_home
 
 from bot.errors import SettingsError
-from bot.messages import Incoming
+from bot.messages import PRESS, Incoming
 from pipeline.jobs import Job
 
 pytestmark = [
@@ -429,7 +429,7 @@ def test_a_start_answers_and_delivers_what_a_crash_left(api: BotApi, home: Path)
                 assistant._painter.paint(queue, queue.claim())
             if key == "3":
                 assistant.mark_sent(job.id, "pictures", "101,102,103")
-        pressed = Incoming("telegram:press:5", "telegram:2", "telegram:2", "a:1", "en")
+        pressed = Incoming("telegram:press:5", "telegram:2", "telegram:2", "a:1", "en", kind=PRESS)
         assistant.accept(pressed)
 
     running.change = left_behind

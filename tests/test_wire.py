@@ -9,7 +9,7 @@ from botapi import BotApi
 from telegram.ext import ExtBot
 
 from bot.telegram import TelegramWire
-from bot.wire import File, Moved, Refused, Unsent, insist, once
+from bot.wire import File, Moved, Post, Refused, Unsent, insist, once
 
 
 class Calls:
@@ -65,8 +65,8 @@ async def test_what_is_too_large_for_a_photo_goes_as_a_file() -> None:
         api.chats[2] = {"id": 2, "type": "group", "title": "old", "migrated_to": -1002}
         async with ExtBot(api.token, base_url=f"{api.url}/bot") as bot:
             wire, wide = TelegramWire(bot), File("wide.png", b"x", 210, 10)
-            (one,) = await wire.show("telegram:1", [wide], "a caption", [[("⭐1", "r:1:1")]])
-            assert len(await wire.show("telegram:1", [wide, wide], "two")) == 2
+            (one,) = await wire.send(Post("telegram:1", "a caption", [[("⭐1", "r:1:1")]], files=[wide]))
+            assert len(await wire.send(Post("telegram:1", "two", files=[wide, wide]))) == 2
             with pytest.raises(Moved) as moved:
                 await wire.say("telegram:2", "x")
             with pytest.raises(Refused):

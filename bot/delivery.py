@@ -1,0 +1,98 @@
+"""Delivers what became of a job to the chat that asked for it, part after part, each of them once.
+
+Knows no chat network and no queue: it is told that a job has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from bot import buttons, replies
+from bot.assistant import Assistant
+from bot.errors import EaselError
+from bot.messages import Delivery
+from bot.posting import Notes, post_once
+from bot.showing import shown_files
+from bot.texts import say
+from bot.wire import Post, Refused, Wire, insist
+
+log = logging.getLogger(__name__)
+
+
+class Deliveries:
+    """What chats are owed.
+
+    Args:
+        pause: waits; True when it is time to stop.
+    """
+
+    def __init__(self, assistant: Assistant, wire: Wire, pause: Callable[[float], Awaitable[bool]]) -> None:
+        self._assistant = assistant
+        self._wire = wire
+        self._pause = pause
+
+    async def delivery(self, job_id: int) -> Delivery | None:
+        """None for a job that is owed to no chat: the command line painted it."""
+        try:
+            return await asyncio.to_thread(self._assistant.delivery, job_id)
+        except EaselError:
+            return None
+
+    async def notes(self, job_id: int) -> Notes:
+        """What was posted already of the outcome of a job."""
+        delivery = await self.delivery(job_id)
+        return Notes(delivery.sent if delivery else {}, partial(self._assistant.mark_sent, job_id))
+
+    async def deliver(self, job_id: int) -> None:
+        """Send what a chat has not received of an ended job, as often as it takes.
+
+        Raises:
+            Moved: the chat has another name.
+        """
+        try:
+            if await insist(partial(self._send_parts, job_id), self._pause) is None:
+                return  # it is time to stop; the next start goes on
+        except Refused as error:
+            log.warning("Job %s cannot be delivered: %s", job_id, error)
+        await asyncio.to_thread(self._assistant.delivered, job_id)
+
+    async def _send_parts(self, job_id: int) -> bool:
+        delivery = await self.delivery(job_id)
+        if delivery is None:
+            return True
+        job, language, notes = delivery.job, delivery.language, await self.notes(job_id)
+        pictures = await asyncio.to_thread(self._assistant.pictures, job_id) if job.status == "done" else []
+        if pictures and "pictures" not in notes:
+            await post_once(self._wire, await self._pictures(delivery), "pictures", notes)
+        if "," in notes["pictures"]:
+            rows, text = buttons.under_picture(job_id, language), say("album", language, count=len(pictures))
+            await post_once(self._wire, Post(delivery.chat, text, rows), "buttons", notes)
+        if job.status == "failed":
+            text = replies.outcome(job, language)
+            await post_once(self._wire, Post(delivery.chat, text, (), delivery.message), "pictures", notes)
+        await self._clear_status(delivery, notes)
+        return True
+
+    async def _pictures(self, delivery: Delivery) -> Post:
+        job, language = delivery.job, delivery.language
+        try:
+            files = await asyncio.to_thread(shown_files, self._assistant, job, delivery.chat)
+        except EaselError as error:
+            return Post(delivery.chat, replies.explain(error, language), (), delivery.message)
+        rows = buttons.under_picture(job.id, language) if len(files) == 1 else ()
+        return Post(delivery.chat, replies.caption(job, language), rows, delivery.message, files)
+
+    async def _clear_status(self, delivery: Delivery, notes: Notes) -> None:
+        """Take away the message that told how the job was doing, and one of which only its mark is known."""
+        messages = [notes["status"]] if "status" in notes else []
+        if not messages and "status?" in notes:
+            somehow = Post(delivery.chat, say("painting", delivery.language), (), delivery.message)
+            messages = await self._wire.find(somehow, notes["status?"])
+        for message in messages:
+            try:
+                await self._wire.remove(delivery.chat, message)
+            except Refused as error:
+                log.debug("A status was gone already: %s", error)

@@ -1,0 +1,101 @@
+"""Reads Telegram's updates: who, where, in which language, and the message in them as plain data."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from telegram import Message, MessageEntity, Update
+from telegram.constants import ChatType
+from telegram.ext import filters
+from telegram.request import HTTPXRequest
+
+from bot.messages import COMMAND, OTHER, PRESS, REQUEST, Incoming
+
+log = logging.getLogger(__name__)
+
+FRONT = "telegram"
+
+
+class Polling(HTTPXRequest):
+    """Fetches updates. One that the library cannot read becomes an empty one, or its whole batch would never pass."""
+
+    def __init__(self) -> None:
+        super().__init__(connection_pool_size=1, connect_timeout=10, read_timeout=30, pool_timeout=30)
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        answer = HTTPXRequest.parse_json_payload(payload)
+        if isinstance(answer.get("result"), list):
+            answer["result"] = [_readable(update) for update in answer["result"]]
+        return answer
+
+
+def _readable(update: dict[str, Any]) -> dict[str, Any]:
+    try:
+        Update.de_json(update, None)
+    except Exception:
+        log.exception("Update %s cannot be read and is left out", update["update_id"])
+        return {"update_id": update["update_id"]}
+    return update
+
+
+def who(update: Update) -> tuple[str, str]:
+    """User and chat of an update, empty where it has none. Who writes as a group or channel goes by its name."""
+    user, chat = update.effective_sender, update.effective_chat
+    return f"{FRONT}:{user.id}" if user else "", f"{FRONT}:{chat.id}" if chat else ""
+
+
+def group_of(update: Update) -> str:
+    """The group an update came from; empty for a private chat."""
+    place = update.effective_chat
+    return f"{FRONT}:{place.id}" if place and place.type != ChatType.PRIVATE else ""
+
+
+def language_of(update: Update) -> str:
+    code = (update.effective_user.language_code if update.effective_user else "") or ""
+    return "zh" if code.lower().startswith("zh") else "en"
+
+
+def read(update: Update, me: str) -> Incoming | None:
+    """The message in an update that is meant for easel; None where there is none.
+
+    Args:
+        me: the bot's own name.
+    """
+    (user, chat), query, message = who(update), update.callback_query, update.message
+    language = language_of(update)
+    if query and query.message:
+        # The button may hang on a message so old that Telegram tells no more of it than its number.
+        key, under = f"{FRONT}:press:{update.update_id}:{query.id}", str(query.message.message_id)
+        return Incoming(key, chat, user, query.data or "", language, under, PRESS)
+    if message and not filters.StatusUpdate.ALL.filter(update) and (found := _meant(message, me)):
+        # The time too: after a quiet week, Telegram counts updates from a random number on.
+        key = f"{FRONT}:{update.update_id}:{message.date.timestamp():.0f}"
+        return Incoming(key, chat, user, found[1], language, str(message.message_id), found[0], _replied(message))
+    return None
+
+
+def _replied(message: Message) -> str:
+    """Message and person that a message replies to."""
+    replied = message.reply_to_message
+    whose = replied and (replied.sender_chat or replied.from_user)
+    return f"{replied.message_id} {FRONT}:{whose.id}" if replied and whose else ""
+
+
+def _meant(message: Message, me: str) -> tuple[str, str] | None:
+    """Kind and text of a message for easel: in a group a command, a mention of it or a reply to it."""
+    text, private = message.text or "", message.chat.type == ChatType.PRIVATE
+    if text.startswith("/"):
+        whose = text.split()[0].partition("@")[2]
+        return (COMMAND, text) if whose.lower() in ("", me.lower()) else None
+    if private and text:
+        return REQUEST, text
+    if private:
+        return OTHER, ""
+    for mention in message.parse_entities([MessageEntity.MENTION]).values():
+        if mention.lower() == f"@{me.lower()}":
+            return REQUEST, text.replace(mention, " ").strip()
+    replied = message.reply_to_message
+    mine = replied and replied.from_user and (replied.from_user.username or "").lower() == me.lower()
+    return (REQUEST, text) if text and mine else None
