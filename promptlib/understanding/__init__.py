@@ -16,6 +16,8 @@ from promptlib.understanding import conversation, degrees, parameters, raw, requ
 __all__ = ["understand"]
 
 _QUESTIONS = ("about_", "help")
+#: The tables of messages that ask for no picture.
+_TALK = ("chat", "statement", "foreign_talk")
 
 
 def understand(text: str, previous: Brief | None = None) -> Brief:
@@ -27,6 +29,9 @@ def understand(text: str, previous: Brief | None = None) -> Brief:
     if flags.raw or raw.looks_like_tags(unflagged):
         return _with_parameters(Brief("image", text, raw=unflagged.strip()), flags)
     message = request.prepare(text)
+    changeable = previous is not None and previous.kind in ("image", "refine")
+    if changeable and (change := request.meant("suggestion", message.spoken)):
+        message = replace(message, text=change, spoken=change)
     intent = _chat_intent(message.spoken)
     if intent and intent != "unclear":
         kind = "question" if intent.startswith(_QUESTIONS) else "chat"
@@ -35,7 +40,7 @@ def understand(text: str, previous: Brief | None = None) -> Brief:
     if intent == "unclear" and not found.said():
         return Brief("chat", text, message.language, intent=intent)
     parts = story.without_story(_without_talk(request.clauses(rest)), request.unframed)
-    if previous is not None and previous.kind in ("image", "refine"):
+    if previous is not None and changeable:
         refined = conversation.refine(previous, message, parts, found)
         if refined is not None:
             return _with_parameters(replace(refined, kind="refine", text=text, language=message.language), found)
@@ -54,11 +59,15 @@ def understand(text: str, previous: Brief | None = None) -> Brief:
 def _chat_intent(text: str) -> str:
     """What a message that is only talk is about; empty where it may be a request."""
     lexicon = lexicons.load()
-    found = lexicon.match("chat", _bare(text))
-    if found:
-        return found[0]
-    matches = [lexicon.match("chat", _bare(part)) for part in request.clauses(text)]
-    return matches[-1][0] if matches and matches[-1] and all(matches) else ""
+
+    def about(part: str) -> str:
+        found = next((found for table in _TALK if (found := lexicon.match(table, _bare(part)))), None)
+        return found[0] if found else ""
+
+    if whole := about(text):
+        return whole
+    matches = [about(part) for part in request.clauses(text)]
+    return matches[-1] if matches and all(matches) else ""
 
 
 def _bare(text: str) -> str:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from promptlib import lexicon as lexicons
-from promptlib.brief import Brief, Phrase, Word, first_alone
+from promptlib.brief import ATTRIBUTE_KINDS, Brief, Phrase, Word, first_alone
 from promptlib.understanding import degrees, editing
 from promptlib.understanding.parameters import Parameters, number
 from promptlib.understanding.request import Message, read_clause, unframed
+from promptlib.understanding.words import gerund
 
 #: Things that make a picture of their own when named alone; others (a hat, snow) join the picture there is.
 _PICTURE_DOMAINS = {
@@ -32,6 +33,8 @@ _PICTURE_DOMAINS = {
 }
 #: Something is said to be somewhere in the picture.
 _THERE_IS = re.compile(r".{0,6}[上里中外旁边前后下面处内间](?:还|也|再|要|应该)?有")
+#: A longer clause is no change of one thing.
+_LONGEST_EDIT = 300
 _PRONOUNS = re.compile(r"\b(?:it|him|her|them|this|that|the same)\b|它|他|她|这", re.IGNORECASE)
 
 
@@ -46,6 +49,7 @@ def without_restart(parts: list[str]) -> list[str]:
 def refine(previous: Brief, message: Message, parts: list[str], found: Parameters) -> Brief | None:
     """The previous brief changed, or None where the message starts afresh."""
     lexicon = lexicons.load()
+    parts = _reconsidered(parts)
     if any(lexicon.match("fresh", part) for part in parts):
         return None
     if not parts:
@@ -55,11 +59,21 @@ def refine(previous: Brief, message: Message, parts: list[str], found: Parameter
         start = lexicon.match("fresh_start", part)
         if index == 0 and start and not _names_known(start[1]["new"], previous, message):
             return None
-        changed = _clause(brief, part, message, first=index == 0)
+        instead = len(brief.avoid) > len(previous.avoid)
+        changed = _clause(brief, part, message, first=index == 0, instead=instead)
         if changed is None:
             return None
         brief = changed
     return replace(brief, phrases=first_alone(_without_and(brief.phrases)))
+
+
+def _reconsidered(parts: list[str]) -> list[str]:
+    """The clauses after "never mind" and its like, where they go on about the same picture (算了,不要雪)."""
+    lexicon = lexicons.load()
+    if len(parts) < 2 or not lexicon.match("second_thoughts", parts[0]) or lexicon.match("fresh_start", parts[1]):
+        return parts
+    changes = lexicon.match("edit", parts[1]) or lexicon.match("second_thoughts", parts[1])
+    return parts[1:] if changes or read_clause(unframed(parts[1])).avoid else parts
 
 
 def _without_and(phrases: tuple[Phrase, ...]) -> tuple[Phrase, ...]:
@@ -80,18 +94,21 @@ def _names_known(new: str, previous: Brief, message: Message) -> bool:
     )
 
 
-def _clause(brief: Brief, part: str, message: Message, first: bool) -> Brief | None:
+def _clause(brief: Brief, part: str, message: Message, first: bool, instead: bool = False) -> Brief | None:
+    """The brief changed by one clause; `instead` tells that the message took something out before it."""
     lexicon = lexicons.load()
     part = _plainly(part)
     if (changed := degrees.apply(brief, part)) is not None:
         return changed
-    if found := lexicon.match("edit", part):
-        label, match = found
-        groups = {key: value for key, value in match.groupdict().items() if value}
+    for label, pattern in lexicon.patterns["edit"] if len(part) < _LONGEST_EDIT else ():
+        if (found := pattern.fullmatch(part)) is None:
+            continue
+        groups = {key: value for key, value in found.groupdict().items() if value}
         if "new2" in groups:
             groups["new"] = groups["new2"]
-        changed = _EDITS[label](brief, groups, message)
-        if changed is not None:
+        if label == "replace_main" and instead:
+            label = "add"  # 不要雪,改成红叶: in place of the snow, not of the temple
+        if (changed := _EDITS[label](brief, groups, message)) is not None:
             return changed
     return _say(brief, part, message, first)
 
@@ -156,6 +173,8 @@ def _again(brief: Brief, groups: dict[str, str], message: Message) -> Brief | No
 
 def _restore(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
     phrases = _read(groups["new"], message)
+    if _PRONOUNS.fullmatch(groups["new"].strip()):
+        phrases = [replace(phrase, joined=False) for phrase in brief.removed[-1:]]
     heads = [head for phrase in phrases if (head := phrase.head)]
     if not heads or not any(
         editing.was_removed(brief, head) or editing.find(brief, head) is not None for head in heads
@@ -184,8 +203,20 @@ def _replace_main(brief: Brief, groups: dict[str, str], message: Message) -> Bri
         return _say(brief, "as " + way, message, first=False)
     if (changed := degrees.apply(brief, groups["new"])) is not None:
         return changed
+    if doing := _doing(groups["new"]):
+        return _say(brief, doing, message, first=False)
     new = _read(groups["new"], message)
     return editing.substitute(brief, new) if new else None
+
+
+def _doing(text: str) -> str:
+    """``smile`` of "make her smile" as a caption says it, empty where the text begins with no verb."""
+    first, _, rest = text.lower().partition(" ")
+    lexicon = lexicons.load()
+    known, said = lexicon.english.get(first), lexicon.english.get(gerund(first))
+    if said is None or said.kind not in ("verb", "weather", "adjective") or (known and known.kind in ATTRIBUTE_KINDS):
+        return ""
+    return f"{gerund(first)} {rest}".strip()
 
 
 def _replace_background(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
@@ -204,6 +235,15 @@ def _remove(brief: Brief, groups: dict[str, str], message: Message) -> Brief | N
             brief, " ".join(w.text for w in phrase.words if w.kind not in ("article", "relation", "and"))
         )
     return brief
+
+
+def _increase(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    """多画一只, one more of them: so many more of the main subject."""
+    at = editing.main_subject(brief)
+    if at is None:
+        return None
+    said = next((word.text for word in brief.phrases[at].words if word.kind == "number" and word.text), "one")
+    return editing.set_number(brief, (number(said) or 1) + number(groups["n"]), groups["n"])
 
 
 def _number(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
@@ -231,6 +271,7 @@ _EDITS: dict[str, Callable[[Brief, dict[str, str], Message], Brief | None]] = {
     "replace_main": _replace_main,
     "replace_background": _replace_background,
     "remove": _remove,
+    "increase": _increase,
     "number": _number,
     "add": _add,
     "attribute": _attribute,

@@ -319,9 +319,10 @@ def _names(phrase: Phrase, word: Word) -> bool:
         return True
     if any(same(noun, word) for noun in phrase.nouns()):
         return True
-    return (
-        any(w.text.lower() == word.text for w in phrase.words if w.kind not in NOUN_KINDS) or phrase.text == word.text
-    )
+    others = [w for w in phrase.words if w.kind not in NOUN_KINDS]
+    if any(w.kind == "weather" and w.text.lower().split()[-1:] == word.text.split()[-1:] for w in others):
+        return True  # no snow: nor falling snow
+    return any(w.text.lower() == word.text for w in others) or phrase.text == word.text
 
 
 def _strip(phrase: Phrase, word: Word) -> Phrase | None:
@@ -373,7 +374,7 @@ def exchange(brief: Brief, old: Phrase, new: Sequence[Phrase]) -> Brief:
             return _with_phrase(brief, at, blend(brief.phrases[at], new[0].words))
         first = next((i for i, w in enumerate(old.words) if w.kind in NOUN_KINDS), 0)
         words = (*old.words[:first], *new[0].words, *old.words[first:])
-        return _insert(brief, len(brief.phrases), [Phrase(words, "subject")])
+        return merge(brief, worn(brief, [Phrase(words, "subject")]))
     for index, phrase in enumerate(brief.phrases):
         position = next(
             (
@@ -452,8 +453,10 @@ def substitute(brief: Brief, new: Sequence[Phrase]) -> Brief:
     if head.domain in _PLACES and any(_is_place(p) for p in brief.phrases):
         return _extend(brief, replace(first, slot="setting", words=_located(first.words)), new[1:])
     at = main_subject(brief)
-    if at is None:
-        return merge(brief, new)
+    dressed = worn(brief, new)
+    main = brief.phrases[at].head if at is not None else None
+    if at is None or dressed[0] != first or (main is not None and main.domain in FORMAT_DOMAINS):
+        return merge(brief, dressed)
     words = brief.phrases[at].words
     return _put(brief, at, max(i for i, w in enumerate(words) if w.kind in NOUN_KINDS), new)
 

@@ -99,6 +99,8 @@ def _entry(tokens: list[str]) -> lexicons.Entry | None:
     if found and found.kind == "noun" and len(tokens) > 1:
         if any(_kind(token.lower()) == "relation" and token.lower() != "of" for token in tokens):
             return None
+        if _kind(tokens[0].lower()) == "number":
+            return None  # two cats may become three
         color, thing = lexicon.english.get(tokens[0].lower()), lexicon.find_english(" ".join(tokens[1:]))
         if color and thing and color.kind == "color" and thing.kind == "noun":
             return None
@@ -254,7 +256,11 @@ def _phrases(row: list[Word]) -> Iterable[Phrase]:
 def _lists_attributes(before: list[Word], after: list[Word]) -> bool:
     """``brown and cream colors`` stays in one piece."""
     described = {*ATTRIBUTE_KINDS, "palette", "article"}
-    return bool(before and after) and after[0].kind in described and all(word.kind in described for word in before)
+    shade = bool(after) and after[0].text.lower() in lexicons.load().groups["shades"]
+    listed = shade and all(word.kind == "color" for word in before)
+    return bool(before and after) and (
+        listed or (after[0].kind in described and all(word.kind in described for word in before))
+    )
 
 
 def _is_action(row: list[Word], index: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 
 from promptlib import lexicon as lexicons
 from promptlib.brief import ATTRIBUTE_KINDS
@@ -23,6 +24,7 @@ _SPANISH = set(
 _WORDS = re.compile(r"\w+(?:'\w+)?|[^\w\s]|\s+")
 #: English, figures and masked quotes inside Japanese.
 _ASIDE = re.compile(r"[ -~]+|[\ue000-\uf8ff]")
+_KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]+")
 _MARKS = re.compile(r"[。、,,!?!?\n]+")
 
 
@@ -50,25 +52,50 @@ def _from_spanish(text: str) -> str:
                 at += length
                 break
     said = re.sub(r"\s+([,.!?;:])", r"\1", " ".join(_adjectives_first([word for word in row if word])))
+    said = re.sub(r"\ba (?=[aeiou])", "an ", said)
     said = re.sub(r"(without (?:an? |the )?\w+) (\w+ing\b[^,]*)", r"\2, \1", said)
     return _placed(said) or text
 
 
 def _placed(text: str) -> str:
     """English says on the beach and on the moon where others say in."""
-    return re.sub(r"\b(?:in|at) (?:the )?(moon|beach|roof|street|balcony)\b", r"on the \1", text)
+    text = re.sub(r"\b(?:in|at) (?:the )?(moon|beach|roof|rooftop|street|balcony|sofa|bench)\b", r"on the \1", text)
+    text = re.sub(
+        r"\bin (?:an? |his )?(cliff|rock|mars|broom|branch|chair|hill)\b", r"on \1", text, flags=re.IGNORECASE
+    )
+    return re.sub(r"\bflying sky\b", "flying in the sky", text)
 
 
 def _spanish(word: str, table: dict[str, Foreign]) -> Foreign | None:
     """A Spanish word, also in the plural or the feminine."""
     if word in table:
         return table[word]
+    if named := _named("es").get(word):
+        return Foreign(named, "word")
     for ending, other in (("as", "o"), ("os", "o"), ("a", "o"), ("es", ""), ("s", ""), ("ces", "z"), ("nes", "n")):
-        found = table.get(word.removesuffix(ending) + other) if word.endswith(ending) else None
+        stem = word.removesuffix(ending) + other
+        found = table.get(stem) if word.endswith(ending) else None
+        if found is None and word.endswith(ending) and (named := _named("es").get(stem)):
+            found = Foreign(named, "word")
         if found is not None:
             many = ending.endswith("s") and _kind(found.english) == "noun"
             return Foreign(lexicons.load().plural(found.english), found.role) if many else found
     return None
+
+
+@cache
+def _named(language: str) -> dict[str, str]:
+    """The names of the things there are emoji of, in English; where two share a name, the shorter English one."""
+    import emoji  # its names in other languages are read only for requests in them
+
+    emoji.config.load_language(language)
+    names: dict[str, str] = {}
+    for data in emoji.EMOJI_DATA.values():
+        if language in data:
+            name, english = (data[tongue].strip(":").replace("_", " ").lower() for tongue in (language, "en"))
+            if len(english) < len(names.get(name, "?" * 99)):
+                names[name] = english.removesuffix(" face")
+    return names
 
 
 def _kind(english: str) -> str:
@@ -126,9 +153,11 @@ class _Japanese:
         pass
 
     def _noun(self, english: str, form: str) -> None:
-        self.noun.append(english)
+        many = bool(self.noun) and self.noun[0] in ("two", "three", "four", "five")
+        self.noun.append(lexicons.load().plural(english) if many else english)
 
-    _adjective = _noun
+    def _adjective(self, english: str, form: str) -> None:
+        self.noun.append(english)
 
     def _setting(self, english: str, form: str) -> None:
         self.settings.append(english)
@@ -159,6 +188,10 @@ class _Japanese:
             self.waiting.insert(0, f"{relation} {' '.join(self.noun)}")
             self.noun = []
 
+    def _spot(self, english: str, form: str) -> None:
+        """窓辺で: a place that needs no noun before it."""
+        (self.waiting if form.endswith("の") else self.places).append(english)
+
     def _place(self, english: str, form: str) -> None:
         if self.noun:
             self.places.append(f"{english} {' '.join(self.noun)}")
@@ -168,6 +201,8 @@ class _Japanese:
             self.places = []
 
     def _verb(self, english: str, form: str) -> None:
+        if self.noun and form[0] == "に":
+            self.object, self.noun = " ".join(self.noun), []
         clause = " ".join(part for part in (english, self.object, *self.places) if part)
         self.object, self.places = "", []
         self.waiting.append(clause)
@@ -186,6 +221,12 @@ def _japanese_words(text: str) -> list[tuple[str, Foreign]]:
             at = run.end()
             continue
         form = next((text[at : at + n] for n in range(longest, 0, -1) if text[at : at + n] in table), "")
+        if (run := _KATAKANA.match(text, at)) and len(run[0]) > len(form):
+            form = ""  # カップ is no part of カップル
+            if english := _named("ja").get(run[0]):
+                row.append((run[0], Foreign(english, "noun")))
+            at = run.end()
+            continue
         if (form or at == len(text)) and unknown:
             row += [(unknown, Foreign(word.text, "noun")) for word in segment(_chinese(unknown)) if word.text]
             unknown = ""

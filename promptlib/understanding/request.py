@@ -57,11 +57,18 @@ def prepare(text: str) -> Message:
     text = _QUOTED.sub(mask, text)
     text = _emoji_names(unicodedata.normalize("NFKC", text), language)
     said = foreign.in_english(text)
-    if said != text:
+    if said != text and not lexicons.load().match("foreign_talk", text.strip()):
         text, language = said, "en"
     if language == "zh":
         text = simplified(text)
+    text = meant("invitation", text) or text
     return Message(_plain(text, language), language, text, tuple(quotes))
+
+
+def meant(table: str, text: str) -> str:
+    """What a whole message means that fits a table whose labels are templates; empty where none fits."""
+    found = lexicons.load().match(table, text.strip())
+    return found[1].expand(found[0]).strip() if found else ""
 
 
 def _plain(text: str, language: str) -> str:

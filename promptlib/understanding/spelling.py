@@ -16,6 +16,8 @@ from promptlib.understanding import dictionary
 _SHORTEST = 5
 #: From this length on two slips are allowed.
 _LONG = 8
+#: What English makes new words with.
+_ENDINGS = ("er", "ers", "less", "like", "ness", "ish")
 
 
 @cache
@@ -25,7 +27,7 @@ def mended(word: str) -> str:
         return word
     if word in _vocabulary() or lexicons.load().find_english(word) or tokens.count(word) == 1:
         return word
-    if word in dictionary.english_words():
+    if word in dictionary.english_words() or _built(word):
         return word
     allowed = 2 if len(word) >= _LONG else 1
     near = [
@@ -35,6 +37,12 @@ def mended(word: str) -> str:
         if (distance := _distance(word, other)) <= allowed
     ]
     return min(near)[2] if near else word
+
+
+def _built(word: str) -> bool:
+    """Whether a word is made of a known one: a roaster roasts."""
+    stems = (word.removesuffix(ending) for ending in _ENDINGS if word.endswith(ending))
+    return any(stem in _vocabulary() or stem + "e" in _vocabulary() for stem in stems)
 
 
 @cache

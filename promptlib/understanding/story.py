@@ -21,8 +21,19 @@ _TELLING = re.compile(
 )
 
 
+def from_wish(part: str) -> str:
+    """A clause from where it comes to the wish: you're gonna laugh but I need a moose -> I need a moose."""
+    lexicon = lexicons.load()
+    for _, pattern in lexicon.patterns["wish_start"]:
+        found = pattern.search(part)
+        if found and found.start() and part[found.end() :].strip() and lexicon.match("talk", part[: found.start()]):
+            return part[found.start() :]
+    return part
+
+
 def without_story(parts: list[str], unframed: Callable[[str], str]) -> list[str]:
     """The clauses that may be painted."""
+    parts = [from_wish(part) for part in parts]
     if len(parts) < 2:
         return parts
     lexicon = lexicons.load()
