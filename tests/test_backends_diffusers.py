@@ -108,6 +108,14 @@ def test_the_profile_chooses_the_scheduler(folder: Folder) -> None:
     assert not np.array_equal(images[0], paint(backend(folder("sd")), seeds=(5,))[0])
 
 
+def test_an_sdxl_model_with_the_anime_models_scheduler_paints_what_follows_from_the_seed(folder: Folder) -> None:
+    painter = backend(folder("sdxl"), scheduler="EulerAncestralDiscreteScheduler")
+    four = paint(painter)
+    assert painter.sampler == "EulerAncestralDiscrete"
+    assert np.array_equal(paint(painter, seeds=(7,))[0], four[2])
+    assert not np.array_equal(four[2], paint(backend(folder("sdxl")), seeds=(7,))[0])
+
+
 @pytest.mark.parametrize("name", ["NoSuchScheduler", "UNet2DModel", "logging"])
 def test_a_scheduler_that_is_none_is_an_error(folder: Folder, name: str) -> None:
     with pytest.raises(ProfileError, match=f"no scheduler '{name}'"):

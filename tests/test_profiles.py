@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.errors import ProfileError
 from pipeline.profiles import BUILT_IN, Profile, load_profiles
+from promptlib import tokens
 
 SMALL = """
 [tiny]
@@ -38,7 +39,8 @@ def own(tmp_path: Path, text: str) -> Path:
 def test_what_ships_is_valid_and_paints_its_own_size() -> None:
     profiles = load_profiles(BUILT_IN)
     assert list(profiles) == [
-        *("doodle", "sd15", "sdxl", "sdxl-turbo", "flux-schnell", "flux-dev", "sd35-medium", "sd35-large"),
+        *("doodle", "sd15", "sdxl", "animagine-xl-4", "illustrious-xl", "pony-v6", "sdxl-turbo"),
+        *("flux-schnell", "flux-dev", "sd35-medium", "sd35-large"),
     ]
     for profile in profiles.values():
         assert profile.size_problem(profile.width, profile.height) == ""
@@ -46,6 +48,20 @@ def test_what_ships_is_valid_and_paints_its_own_size() -> None:
     assert profiles["doodle"].source == str(BUILT_IN.parent / "doodle")
     assert profiles["doodle"].vocabulary == str(BUILT_IN.parent / "doodle" / "vocabulary.json")
     assert profiles["sdxl"].source == "stabilityai/stable-diffusion-xl-base-1.0"
+
+
+def test_anime_models_are_loaded_as_sdxl_is_and_have_words_of_their_own() -> None:
+    profiles = load_profiles(BUILT_IN)
+    base = profiles["sdxl"]
+    for model in ("animagine-xl-4", "illustrious-xl", "pony-v6"):
+        profile = profiles[model]
+        assert (profile.dialect, profile.family, profile.config) == ("booru", "sdxl", base.source)
+        assert (profile.width, profile.multiple, profile.max_pixels) == (base.width, base.multiple, base.max_pixels)
+        assert profile.quality and profile.quality != base.quality
+        # What the authors recommend leaves most of CLIP's 75 tokens to the person.
+        assert tokens.count(", ".join(profile.quality)) < 35
+    assert Path(profiles["pony-v6"].source).parent == Path("~/models").expanduser()
+    assert profiles["pony-v6"].negative_default == ()
 
 
 def test_defaults_and_types(small: Path) -> None:
