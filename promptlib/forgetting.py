@@ -22,7 +22,7 @@ from promptlib.scripts import searchable
 NOBODY = "forgotten"
 
 _MINE = """
-    SELECT id, text, extra, removed,
+    SELECT id, text, removed,
         promoted IS 1 OR EXISTS (SELECT 1 FROM ratings WHERE prompt_id = id AND who != :who) AS stays
     FROM prompts WHERE owner = :who
 """
@@ -38,12 +38,11 @@ _GOES = """
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What became of a person's part of the library; `passages` are the texts that were embedded for it."""
+    """How much of a person's part of the library is gone, and the passages of prompts that stay, as they are now."""
 
     ratings: int
     prompts: int
-    kept: int
-    passages: tuple[str, ...]
+    kept: tuple[str, ...]
 
 
 def about(db: Database, who: str) -> dict[str, list[dict[str, Any]]]:
@@ -60,16 +59,21 @@ def about(db: Database, who: str) -> dict[str, list[dict[str, Any]]]:
     }
 
 
+def passages(db: Database, who: str) -> list[str]:
+    """The texts that were embedded for a person's prompts."""
+    rows = db.execute("SELECT text, extra FROM prompts WHERE owner = ?", [who])
+    return [passage_text(text, json.loads(extra)) for text, extra in rows]
+
+
 def forget(db: Database, who: str, revision: int) -> Forgotten:
     """Take a person out; scores and eligibility follow."""
     rated = [row[0] for row in db.execute("SELECT prompt_id FROM ratings WHERE who = ?", [who])]
     mine = db.execute(_MINE, {"who": who}).fetchall()
     db.execute("DELETE FROM ratings WHERE who = ?", [who])
-    passages, kept = [], 0
-    for row_id, text, extra, removed, stays in mine:
-        passages.append(passage_text(text, json.loads(extra)))
+    kept: list[str] = []
+    for row_id, text, removed, stays in mine:
         if stays and not removed:
-            kept += 1
+            kept.append(passage_text(text, {}))
             db.execute(_STAYS, [NOBODY, revision, row_id])
             words = searchable(searched_text(text, {}))
             db.execute("UPDATE prompts_words SET words = ? WHERE rowid = ?", [words, row_id])
@@ -81,5 +85,5 @@ def forget(db: Database, who: str, revision: int) -> Forgotten:
         # Full-text search keeps deleted words until its segments are merged.
         db.execute("INSERT INTO prompts_words (prompts_words) VALUES ('optimize')")
     ratings.rescore(db, [row_id for row_id in rated if row_id not in {row[0] for row in mine}])
-    ratings.rescore(db, [row_id for row_id, _, _, removed, stays in mine if stays and not removed])
-    return Forgotten(len(rated), len(mine) - kept, kept, tuple(passages))
+    ratings.rescore(db, [row_id for row_id, _, removed, stays in mine if stays and not removed])
+    return Forgotten(len(rated), len(mine) - len(kept), tuple(kept))

@@ -25,6 +25,40 @@ def test_ratings_and_models_too() -> None:
 
 
 @pytest.mark.parametrize(
+    "press",
+    [
+        Press(buttons.SWITCH, LARGEST, 0),
+        Press(buttons.SWITCH, 7, 39),
+        Press(buttons.SWITCHED, 7),
+        Press(buttons.NEVER, 7),
+        Press(buttons.PROMOTE, LARGEST),
+        Press(buttons.FORGET),
+    ],
+)
+def test_what_is_under_an_answer_to_why_survives_too(press: Press) -> None:
+    assert decode(encode(press)) == press
+    assert len(encode(press).encode()) <= buttons.MAX_DATA
+
+
+@pytest.mark.parametrize(
+    "data", ["o:1", "o:1:-1", "o:1:100", "o:1:01", "o:0:1", "g:1:1", "n:", "p:x", "forget:1", "FORGET"]
+)
+def test_forged_switches_are_nothing(data: str) -> None:
+    assert decode(data) is None
+
+
+def test_switches_are_shown_as_they_stand() -> None:
+    tags = [(f"tag {number}", number != 1) for number in range(50)]
+    rows = buttons.under_why(7, "en", [("x" * 90, True), *tags], changed=True)
+    shown = [button for row in rows for button in row]
+    assert shown[0] == (f"✅ {'x' * 30}", "o:7:0")
+    assert ("⬜ tag 1", "o:7:2") in shown
+    assert [data for _, data in shown[-2:]] == ["g:7", "n:7"]
+    assert len(shown) == buttons.SWITCHES + 2 and all(len(row) <= 2 for row in rows)
+    assert buttons.under_why(7, "en", [], changed=False) == []
+
+
+@pytest.mark.parametrize(
     "data",
     ["", "r", "r:1", "r:1:0", "r:1:6", "r:0:5", "r:-1:5", "r:1:5:5", "r:1:5\n", "a:", "a:x", "a:١", "a:01", "x:1", "m:",
      "a:" + "9" * 19, "r:1:5 ", "d:1;DROP TABLE jobs"],

@@ -9,7 +9,7 @@ from hashing_embedder import HashingEmbedder
 from sqlite_utils import Database
 
 from bot.store import open_database
-from promptlib import feed
+from promptlib import feed, forgetting
 from promptlib.cache import EmbeddingCache, text_key
 from promptlib.index import VectorIndex
 from promptlib.library import Library
@@ -50,7 +50,7 @@ def test_ratings_go_and_scores_follow(library: Library) -> None:
     both = library.rate(1, "bob", 5)
     library.rate(2, "eve", 1)
     forgotten = library.forget("eve")
-    assert (forgotten.ratings, forgotten.prompts, forgotten.kept) == (2, 0, 0)
+    assert (forgotten.ratings, forgotten.prompts, forgotten.kept) == (2, 0, ())
     assert NEUTRAL < library.get(1).score < both
     assert library.get(2).score == NEUTRAL
     assert library.about("eve") == {"prompts": [], "ratings": []}
@@ -75,7 +75,7 @@ def test_what_others_rated_or_an_admin_promoted_stays_without_its_owner(library:
     library.rate(rated, "eve", 5)
     library.rate(rated, "bob", 5)
     library.promote(promoted)
-    assert library.forget("eve").kept == 2
+    assert library.forget("eve").kept == ("a cat", "a dog")
     for row_id in (rated, promoted):
         row = library.get(row_id)
         assert (row.owner, row.extra, row.eligible, row.removed) == ("forgotten", {}, True, False)
@@ -112,9 +112,9 @@ def test_vectors_are_deleted_from_the_disk(library: Library, index: VectorIndex,
     index.rebuild(library)
     index.rebuild(library)
     assert len(list((tmp_path / "index").glob("v*"))) > 1
-    passages = library.forget("eve").passages
-    cache = EmbeddingCache(library.db)
+    passages, cache = forgetting.passages(library.db, "eve"), EmbeddingCache(library.db)
     assert cache.lookup(index.embedder, passages)
+    library.forget("eve")
     cache.forget(passages)
     index.purge(library)
     assert library.db.execute("SELECT 1 FROM embeddings WHERE key = ?", [text_key(passages[0])]).fetchall() == []

@@ -209,3 +209,20 @@ def test_rewrite_borrows_as_much_as_it_is_told_to(easel: Callable[..., Result]) 
 
     assert lent("none") == 0 < lent("little") < lent("lot")
     assert easel("rewrite", "x", "--amount", "heaps").exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["a red apple", "画一只戴红帽子的猫,不要文字,16:9", "two dogs in the snow, oil painting"])
+@pytest.mark.parametrize("model", ["doodle", "sd15", "sdxl", "flux-dev", "booru", "chinese", "midjourney"])
+def test_with_all_switches_as_they_were_it_is_the_same_prompt(assistant: Assistant, model: str, text: str) -> None:
+    base = assistant.profile("sdxl")
+    profile = assistant.profiles.get(model) or replace(base, id=model, dialect=model, quality=("best quality",))
+    assistant.profiles[model] = profile
+    writer = assistant.tables.writer
+    job = assistant.job_for(writer.write(text, profile, amount="lot"), model, USER)
+    again = repainted(job, target_of(profile), ())
+    assert (again.prompt.removesuffix(f" --seed {job.seed}"), again.negative) == (job.prompt, job.negative)
+    off = {folded(one.tag.text) for one in added(job)}
+    bare = writer.write(text, profile, amount="lot", without=off).prompt
+    assert bare is not None
+    without = repainted(job, target_of(profile), off)
+    assert (without.prompt.removesuffix(f" --seed {job.seed}"), without.negative) == (bare.positive, bare.negative)

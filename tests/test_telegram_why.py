@@ -121,3 +121,17 @@ def test_a_person_gets_everything_and_is_forgotten(api: BotApi, bot: RunningBot)
 def test_groups_are_told_to_ask_in_private(api: BotApi, bot: RunningBot) -> None:
     api.say(1, "/forget_me", chat=-100500, chat_type="supergroup", language_code="en")
     assert "in private" in text(api, -100500, "private")["text"]
+
+
+def test_a_picture_being_painted_stops_when_its_person_is_forgotten(api: BotApi, bot: RunningBot) -> None:
+    api.say(1, "/model slow", language_code="en")
+    text(api, 1, "slow")
+    api.say(1, "a red apple")
+    api.wait_for(lambda: bot.assistant.tables.queue.counts()["running"])
+    api.say(1, "/forget_me", language_code="en")
+    message = api.wait_for(lambda: next((m for m in api.messages(1) if "Delete everything" in str(m)), None))
+    assert "is deleted" in pressed(api, 1, message, "Delete everything")
+    assert sum(bot.assistant.tables.queue.counts().values()) == 0
+    assert list(bot.settings.images.rglob("*.png")) == []
+    api.say(2, "a blue cat")
+    assert "cat" in photo(api, 2)["caption"]
