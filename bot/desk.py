@@ -109,7 +109,8 @@ class Desk:
         self._seen: deque[str] = deque(maxlen=4096)
         self._loop: asyncio.AbstractEventLoop | None = None
         # Answering takes seconds while the embedder is loaded; nothing else must wait for that.
-        self._answering = ThreadPoolExecutor(2, "easel-answer")
+        # A language model on a server is only waited for, so more may wait for it side by side.
+        self._answering = ThreadPoolExecutor(8 if settings.llm_url else 2, "easel-answer")
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._statuses: dict[int, Status | None] = {}
         #: The job whose model is being loaded, and how.

@@ -21,7 +21,6 @@ from promptlib.understanding import understand
 KEY = "sk-very-secret"
 REQUEST = "a fluffy orange cat on a wooden chair, watercolor, no text"
 EXAMPLES = [line for line in instructions().splitlines() if line.startswith('{"')]
-FORM: dict[str, Any] = {key: [] if isinstance(value, list) else value for key, value in json.loads(EXAMPLES[1]).items()}
 NOTHING = {"aspect": None, "width": None, "height": None, "count": None, "seed": None, "source": ""}
 
 
@@ -30,8 +29,8 @@ def said(text: str, source: str | None = None) -> dict[str, str]:
 
 
 def answer(**parts: Any) -> str:
-    """An answer of the right form, with what is given filled in."""
-    return json.dumps(FORM | {"kind": "image", "format": NOTHING} | parts, ensure_ascii=False)
+    """An answer of the right form."""
+    return json.dumps({"kind": "image", "subjects": []} | parts, ensure_ascii=False)
 
 
 def subject(name: str, source: str | None = None, **parts: Any) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import logging
 
 import llm_server as server
 import pytest
-from test_llm_endpoint import GOOD, REQUEST
+from test_llm_endpoint import GOOD, REQUEST, answer, subject
+from test_llm_endpoint import said as words
 
 from bot.logs import SecretsHidden
 from bot.rewriting import Rewriter
@@ -78,3 +79,25 @@ def test_a_conversation_in_json_lines_goes_through_the_model(home: object, monke
     assert answers[1]["prompt"].startswith("white cat")
     assert server.message_of(llm.requests[0])["previous"] is None
     assert server.message_of(llm.requests[1])["previous"]["picture"] == ["black cat"]
+
+
+def test_what_is_refused_stays_refused_whatever_the_model_says(home: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "a naked child"
+    monkeypatch.setenv("EASEL_LLM_MODEL", "tiny")
+    for said in (answer(subjects=[subject("child", attributes=[words("naked")])]), answer(kind="chat"), answer()):
+        with server.serving(server.says(said)) as llm:
+            monkeypatch.setenv("EASEL_LLM_URL", llm.url)
+            assert Rewriter(None).rewrite(text).to_json()["kind"] == "refused"
+
+
+def test_a_slow_model_keeps_nobody_waiting_longer_than_was_set(home: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EASEL_LLM_MODEL", "tiny")
+    monkeypatch.setenv("EASEL_LLM_TIMEOUT", "0.3")
+    with server.serving(server.drips_body) as llm:
+        monkeypatch.setenv("EASEL_LLM_URL", llm.url)
+        rewriter = Rewriter(None)
+        understood = [rewriter.rewrite(text).written.seconds["understand"] for text in (REQUEST, *["a cat"] * 4)]
+    # The first one also loads the lexicon; after three failures the model is left alone.
+    assert all(0.29 < seconds < 2 for seconds in understood[1:3])
+    assert max(understood[3:]) < 0.29
+    assert len(llm.requests) == 3

@@ -20,9 +20,10 @@ from promptlib.llm.schema import SCHEMA
 #: Bytes of a whole response; an answer of MAX_TOKENS is well below.
 MOST_BYTES = 256 * 1024
 
-#: Ways to ask for JSON, the strictest first. Servers know different ones.
+#: Ways to ask for JSON, the strictest first. Servers know different ones. Not "strict", which wants every key to be
+#: there: most are empty most of the time, and each takes its time to write.
 FORMATS: tuple[dict[str, Any] | None, ...] = (
-    {"type": "json_schema", "json_schema": {"name": "brief", "strict": True, "schema": SCHEMA}},
+    {"type": "json_schema", "json_schema": {"name": "brief", "strict": False, "schema": SCHEMA}},
     {"type": "json_object"},
     None,
 )

@@ -34,13 +34,8 @@ _TEXT = {"type": "string"}
 _NUMBER = {"type": ["integer", "null"]}
 
 
-def _object(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+def _object(*required: str, **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
 
 
 def _list(items: dict[str, Any]) -> dict[str, Any]:
@@ -48,18 +43,20 @@ def _list(items: dict[str, Any]) -> dict[str, Any]:
 
 
 #: A few English words, and the words of the person that they stand for.
-_SAID = _object(text=_TEXT, source=_TEXT)
+_SAID = _object("text", "source", text=_TEXT, source=_TEXT)
 
 SCHEMA = _object(
+    *("kind", "subjects"),
     kind={"type": "string", "enum": list(KINDS)},
     subjects=_list(
         _object(
+            *("name", "source"),
             name=_TEXT,
             source=_TEXT,
             count=_NUMBER,
             attributes=_list(_SAID),
             actions=_list(_SAID),
-            relations=_list(_object(relation=_TEXT, object=_TEXT, source=_TEXT)),
+            relations=_list(_object("relation", "object", "source", relation=_TEXT, object=_TEXT, source=_TEXT)),
         )
     ),
     **{name: _list(_SAID) for name in MANNERS},
@@ -87,7 +84,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def read(text: str) -> dict[str, Any]:
-    """The answer in a model's text, which may think aloud before it and fence it in.
+    """The answer in a model's text, which may think aloud before it and fence it in; what it leaves out is empty.
 
     Raises:
         LanguageModelError: there is none, or it is not of the form of `SCHEMA`.
@@ -103,8 +100,24 @@ def read(text: str) -> dict[str, Any]:
         raise LanguageModelError("its JSON is damaged or cut off") from error
     if problem := _problem(answer, SCHEMA, "the answer"):
         raise LanguageModelError(f"its JSON is not of the form asked for: {problem}")
-    read_answer: dict[str, Any] = answer
-    return read_answer
+    completed: dict[str, Any] = _completed(answer, SCHEMA)
+    return completed
+
+
+def _completed(value: Any, schema: dict[str, Any]) -> Any:
+    """A value of the right form with everything that it left out, as empty as can be."""
+    if isinstance(value, list):
+        return [_completed(item, schema["items"]) for item in value]
+    if not isinstance(value, dict):
+        return value
+    parts = schema["properties"].items()
+    return {name: _completed(value[name], part) if name in value else _empty(part) for name, part in parts}
+
+
+def _empty(schema: dict[str, Any]) -> Any:
+    if schema["type"] == "object":
+        return _completed({}, schema)
+    return {"array": [], "string": ""}.get(str(schema["type"]))
 
 
 def _problem(value: Any, schema: dict[str, Any], where: str) -> str:
@@ -132,5 +145,5 @@ def _object_problem(value: dict[str, Any], schema: dict[str, Any], where: str) -
         return f"{where} has no {missing[0]}"
     if unknown := [name for name in value if name not in schema["properties"]]:
         return f"{where} has a key {unknown[0][:40]!r} too many"
-    problems = (_problem(value[name], part, name) for name, part in schema["properties"].items())
+    problems = (_problem(value[name], part, name) for name, part in schema["properties"].items() if name in value)
     return next(filter(None, problems), "")
