@@ -15,6 +15,7 @@ from sqlite_utils import Database, Migrations
 
 from pipeline.jobs import Job
 from promptlib.compose import rendered, switched_on
+from promptlib.migrations import bring_up
 from promptlib.records import Prompt, Tag, Target
 
 migrations = Migrations("bot.switches")
@@ -52,11 +53,7 @@ class Switches:
 
     def __init__(self, db: Database) -> None:
         self.db = db
-        if migrations.pending(db):
-            # Two processes may start at once: the second waits here, and finds nothing left to apply.
-            db.execute("BEGIN IMMEDIATE")
-            with db.conn:
-                migrations.apply(db)
+        bring_up(db, migrations)
 
     def off(self, chat: str) -> frozenset[str]:
         """What is off in the conversation that goes on in a chat."""

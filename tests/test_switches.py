@@ -202,6 +202,18 @@ def test_rewrite_leaves_out_what_it_is_told_to(easel: Callable[..., Result]) -> 
     assert result.stderr.strip() == "No tag 'rhino' was added to this prompt; --explain shows those that are."
 
 
+def test_draw_leaves_out_what_it_is_told_to(easel: Callable[..., Result], tiny: str) -> None:
+    def drawn(*options: str) -> list[str]:
+        return [
+            tag["text"]
+            for tag in json.loads(easel("draw", "a red apple", "--model", tiny, "--json", *options).stdout)["tags"]
+        ]
+
+    first, *others = drawn()[1:]
+    assert drawn("--without", first)[1:] == others
+    assert drawn("--amount", "none", "--without", first) == ["red apple"]
+
+
 def test_rewrite_borrows_as_much_as_it_is_told_to(easel: Callable[..., Result]) -> None:
     def lent(amount: str) -> int:
         tags = json.loads(easel("rewrite", "a red apple", "--json", "--amount", amount).stdout)["tags"]
@@ -211,7 +223,9 @@ def test_rewrite_borrows_as_much_as_it_is_told_to(easel: Callable[..., Result]) 
     assert easel("rewrite", "x", "--amount", "heaps").exit_code == 2
 
 
-@pytest.mark.parametrize("text", ["a red apple", "画一只戴红帽子的猫,不要文字,16:9", "two dogs in the snow, oil painting"])
+@pytest.mark.parametrize(
+    "text", ["a red apple", "画一只戴红帽子的猫,不要文字,16:9", "two dogs in the snow, oil painting"]
+)
 @pytest.mark.parametrize("model", ["doodle", "sd15", "sdxl", "flux-dev", "booru", "chinese", "midjourney"])
 def test_with_all_switches_as_they_were_it_is_the_same_prompt(assistant: Assistant, model: str, text: str) -> None:
     base = assistant.profile("sdxl")
