@@ -179,7 +179,8 @@ def _read_word(lexicon: Lexicon, section: dict[str, str], cells: list[str]) -> N
     forms = [form.strip() for form in cells[0].split("|")]
     entry = Entry(forms[0], kind, section.get("domain", ""), section.get("slot", DEFAULT_SLOTS.get(kind, "other")))
     for chinese in cells[1].split() if len(cells) > 1 else ():
-        if lexicon.chinese.setdefault(chinese, entry).kind in _GRAMMAR_KINDS and kind not in _GRAMMAR_KINDS:
+        first = lexicon.chinese.setdefault(chinese, entry).kind
+        if (first in _GRAMMAR_KINDS and kind not in _GRAMMAR_KINDS) or (first, kind) == ("adjective", "noun"):
             lexicon.other_chinese.setdefault(chinese, entry)
     if section.get("english") != "no":
         for form in forms:

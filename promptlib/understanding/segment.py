@@ -6,6 +6,7 @@ Our lexicon goes first, the longest match winning; jieba's frequencies settle ho
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -22,6 +23,8 @@ _RUN = rf"[\u3400-\u9fff]+|{_ENGLISH_WORD}(?:[ \t]+{_ENGLISH_WORD})*|\d+|[\ue000
 _DIGITS = "零一二三四五六七八九十百千两"
 #: Before these a word that may count or mean something else (只) counts.
 _COUNTED = {"noun", "adjective", "color", "material"}
+#: Measure words that are things to be seen as well.
+_CONTAINERS = frozenset("杯碗盘碟瓶篮筐壶锅盆盒箱桶罐")
 #: A lexicon word is this common in jieba's eyes, so that it stays in one piece.
 _FREQUENCY = 8000
 
@@ -36,6 +39,8 @@ def _jieba() -> Any:
     for word in lexicons.load().chinese:
         if len(word) > 1 and tokenizer.FREQ.get(word, 0) < _FREQUENCY:
             tokenizer.add_word(word, _FREQUENCY)
+    for word in lexicons.load().groups["no_words"]:
+        tokenizer.del_word(word)
     return tokenizer
 
 
@@ -66,21 +71,52 @@ def segment(text: str, quotes: tuple[str, ...] = ()) -> list[Word]:
             words += _english(run)
         else:
             for token in _jieba().cut(run, HMM=False):
-                words += _chinese(token)
+                words = _several(words) if token == "们" else [*words, *_chinese(token)]
     around = [None, *words, None]
-    return [_as_thing(word, around[index], around[index + 2]) for index, word in enumerate(words)]
+    words = [_as_thing(word, around[index], around[index + 2]) for index, word in enumerate(words)]
+    return [_describing(words, index) for index in range(len(words))]
+
+
+def _several(words: list[Word]) -> list[Word]:
+    """学生 们: the person before this is meant in the plural."""
+    if not words or words[-1].kind != "noun":
+        return words
+    return [*words[:-1], replace(words[-1], text=lexicons.load().plural(words[-1].text))]
+
+
+def _describing(words: list[Word], index: int) -> Word:
+    """两名 击剑 选手: a verb between a measure word and a noun says what sort of noun, unless a clause goes on."""
+    word, after = words[index], words[index + 1 : index + 2]
+    between = word.kind == "verb" and index and words[index - 1].kind == "measure" and after and after[0].kind == "noun"
+    if between and all(later.kind != "de" for later in words[index:]):
+        return replace(word, kind="adjective")
+    return word
 
 
 def _as_thing(word: Word, before: Word | None, after: Word | None) -> Word:
     """门 and 面 count things after a number, and are things otherwise; 只 counts wherever a thing follows."""
     if word.kind == "object_marker" and before is not None and before.kind == "number":
         return Word("", "measure", "", word.source)
+    if word.kind == "measure" and _is_container(word, before, after):
+        return Word(word.text.removeprefix("a ").removesuffix(" of"), "noun", "object", word.source)
     entry = lexicons.load().other_chinese.get(word.source)
+    if entry is not None and word.kind == "adjective":
+        describes = after is not None and after.kind in (*_COUNTED, "de", "suffix", "number", "measure")
+        return word if describes else Word(entry.english, entry.kind, entry.domain, word.source)
+    if entry is not None and word.kind == "preposition" and entry.kind == "verb" and after is None:
+        return Word(entry.english, entry.kind, entry.domain, word.source)
     if entry is not None and entry.kind == "adverb" and after is not None and after.kind in _COUNTED:
         return word
     if entry is None or word.kind != "measure" or (before is not None and before.kind in ("number", "any", "particle")):
         return word
     return Word(entry.english, entry.kind, entry.domain, word.source)
+
+
+def _is_container(word: Word, before: Word | None, after: Word | None) -> bool:
+    """Whether 碗 or 瓶 is the thing itself, not how much there is of another."""
+    if word.source not in _CONTAINERS or (before is not None and before.kind in ("number", "any", "particle")):
+        return False
+    return after is None or after.kind not in _COUNTED or (before is not None and before.kind in ("de", "material"))
 
 
 def _english(run: str) -> list[Word]:
@@ -152,7 +188,7 @@ def _pieces(token: str, lexicon: Lexicon) -> list[str] | None:
 def _grammatical(pieces: list[str], lexicon: Lexicon) -> bool:
     """Whether a piece is only grammar, so that the dictionary's word is a mere phrase (三个, 坐在, 桌上)."""
     kinds = {lexicon.chinese[piece].kind for piece in pieces}
-    return bool(kinds & {"number", "measure", "preposition", "de", "copula"}) or (
+    return bool(kinds & {"number", "preposition", "de", "copula"}) or (
         len(pieces) > 1 and lexicon.chinese[pieces[-1]].kind == "place"
     )
 
