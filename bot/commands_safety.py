@@ -69,7 +69,7 @@ def safety(assistant: Assistant, typed: Typed) -> Said:
         moderation.choose(typed.chat, matter, choice.removesuffix("%"))
     now, language = moderation.choices(typed.chat), typed.language
     unchecked = assistant.settings.safety_unchecked
-    missing = "" if model_file() else say("safety_missing", language, unchecked=unchecked)
+    missing = "" if model_file() else say("safety_missing", language, unchecked=unchecked) + "\n"
     chosen = {matter: now.of(matter) for matter in MATTERS}
-    text = say("safety", language, **chosen, threshold=round(now.threshold * 100), missing=missing)
+    text = say("safety", language, **chosen, threshold=round(now.threshold * 100), detector=missing)
     return Said(replies.shorten(text, replies.MESSAGE))

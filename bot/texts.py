@@ -352,12 +352,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "unblocked": ("{who} 又可以用了。", "{who} may come in again."),
     "unblocked_before": ("{who} 没有被拉黑。", "{who} was not shut out."),
     "safety": (
-        "色情文字:{sexual}\n血腥文字:{gore}\n裸露画面:{nudity}(把握 {threshold}% 以上){missing}\n管理员用 /safety sexual|gore|nudity allow|blur|block 或 /safety threshold 1-100 修改。",
-        "Sexual requests: {sexual}\nGory requests: {gore}\nNude pictures: {nudity} (from a certainty of {threshold}%){missing}\nAdmins change it with /safety sexual|gore|nudity allow|blur|block, or /safety threshold 1-100.",
+        "色情文字:{sexual}\n血腥文字:{gore}\n裸露画面:{nudity}(把握 {threshold}% 以上)\n{detector}管理员用 /safety sexual|gore|nudity allow|blur|block 或 /safety threshold 1-100 修改。",
+        "Sexual requests: {sexual}\nGory requests: {gore}\nNude pictures: {nudity} (from a certainty of {threshold}%)\n{detector}Admins change it with /safety sexual|gore|nudity allow|blur|block, or /safety threshold 1-100.",
     ),
     "safety_missing": (
-        "\n没有装图像检测器,画面按 {unchecked} 处理。",
-        "\nNo detector is installed, so pictures are not looked at: {unchecked}.",
+        "没有装图像检测器,画面按 {unchecked} 处理。",
+        "No detector is installed, so pictures are not looked at: {unchecked}.",
     ),
     "command_report": ("回复一张图:告诉管理员", "As a reply to a picture: tell the admins"),
     "general": ("抱歉,出了点问题,请稍后再试。", "Sorry, something went wrong. Please try again later."),

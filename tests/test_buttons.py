@@ -33,6 +33,8 @@ def test_ratings_and_models_too() -> None:
         Press(buttons.NEVER, 7),
         Press(buttons.PROMOTE, LARGEST),
         Press(buttons.FORGET),
+        Press(buttons.REPORT, LARGEST),
+        Press(buttons.SETTLE, LARGEST, 3),
     ],
 )
 def test_what_is_under_an_answer_to_why_survives_too(press: Press) -> None:
@@ -41,7 +43,24 @@ def test_what_is_under_an_answer_to_why_survives_too(press: Press) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", ["o:1", "o:1:-1", "o:1:100", "o:1:01", "o:0:1", "g:1:1", "n:", "p:x", "forget:1", "FORGET"]
+    "data",
+    [
+        "o:1",
+        "o:1:-1",
+        "o:1:100",
+        "o:1:01",
+        "o:0:1",
+        "g:1:1",
+        "n:",
+        "p:x",
+        "forget:1",
+        "FORGET",
+        "s:1",
+        "s:1:0",
+        "s:1:4",
+        "z:1:1",
+        "z:0",
+    ],
 )
 def test_forged_switches_are_nothing(data: str) -> None:
     assert decode(data) is None
@@ -79,7 +98,7 @@ def test_buttons_fit_and_show_ones_own_rating() -> None:
         rows = under_picture(LARGEST, language, rating)
         assert all(0 < len(data.encode()) <= buttons.MAX_DATA and decode(data) for row in rows for _, data in row)
         assert [label for label, _ in rows[0] if "✓" in label] == ([f"⭐{rating} ✓"] if rating else [])
-    assert len([button for row in rows for button in row]) == 9
+    assert len([button for row in rows for button in row]) == 10
 
 
 def test_models_too_long_for_a_button_are_left_out() -> None:

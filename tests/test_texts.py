@@ -15,7 +15,20 @@ from bot.texts import TEXTS, language_of, say
 ROOT = Path(__file__).parent.parent
 SOURCES = {path: path.read_text("utf-8") for path in sorted((ROOT / "bot").glob("*.py"))}
 #: How keys begin that are put together when they are said.
-PREFIXES = ("note_", "chat_", "origin_", "stage_", "command_", "button_", "raw_", "amount_", "why_", "error_", "span_")
+PREFIXES = (
+    "note_",
+    "chat_",
+    "origin_",
+    "stage_",
+    "command_",
+    "button_",
+    "raw_",
+    "amount_",
+    "why_",
+    "error_",
+    "span_",
+    "settled_",
+)
 
 
 def placeholders(text: str) -> set[str]:
