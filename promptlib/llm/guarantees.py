@@ -8,7 +8,7 @@ a brief that is better than the built-in one but cannot be shown to be true is g
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from promptlib import lexicon as lexicons
@@ -131,14 +131,17 @@ def _added(brief: Brief, builtin: Brief, previous: Brief | None) -> Iterator[str
     for other in filter(None, (builtin, previous)):
         known |= _stems(other.query()) | {stem for thing in other.avoid for stem in _stems(thing)}
         known |= {stem for phrase in other.removed for stem in _stems(phrase.text)}
-    text = simplified(brief.text)
-    known |= _stems(text)
+    said = _said(brief.text, previous)
+    known |= _stems(simplified(brief.text))
     for phrase in brief.phrases:
-        sources = [simplified(word.source) for word in phrase.words if word.source]
-        yield from (source for source in sources if not _said_in(source, text, previous))
-        source = " ".join(sources)
-        free = _unknown(source)
-        allowed = known | _meanings(source, parts=True)
+        pieces: list[str] = []
+        for source in (simplified(word.source) for word in phrase.words if word.source):
+            heard = _pieces(source, said)
+            if not heard:
+                yield source
+            pieces += heard
+        free = sum(map(_unknown, pieces))
+        allowed = known.union(*(_meanings(piece, parts=True) for piece in pieces))
         for word in phrase.words:
             for stem in sorted(_stems(word.text)) if word.kind not in ("quote", "relation", "number") else ():
                 if stem in allowed:
@@ -148,14 +151,27 @@ def _added(brief: Brief, builtin: Brief, previous: Brief | None) -> Iterator[str
                 free -= 1
 
 
-def _said_in(source: str, text: str, previous: Brief | None) -> bool:
-    """Whether somebody wrote these words, here or in the turns before."""
-    heard = [text, prepare(text).text]
+def _said(text: str, previous: Brief | None) -> list[str]:
+    """What the person wrote, here and in the turns before, without spaces."""
+    heard = [simplified(text), prepare(text).text]
     if previous:
         heard += [simplified(previous.text), *(simplified(phrase.source) for phrase in previous.phrases)]
-    said = [re.sub(r"\s", "", one.lower()) for one in heard]
-    pieces = [piece for piece in re.split(r"[\s,,、。;;…]+", source.lower()) if piece]
-    return all(any(piece in one for one in said) for piece in pieces)
+    return [re.sub(r"\s", "", one.lower()) for one in heard]
+
+
+def _pieces(source: str, said: Sequence[str]) -> list[str]:
+    """A source in pieces that were written as they are, the longest first; none if something was not written."""
+    pieces: list[str] = []
+    for rest in filter(None, re.split(r"[\s,,、。;;…]+", source.lower())):
+        while rest:
+            # Letters are only told in one piece: from single ones any word could be made.
+            least = 1 if _CJK.match(rest) else min(3, len(rest))
+            length = next((n for n in range(len(rest), least - 1, -1) if any(rest[:n] in one for one in said)), 0)
+            if not length:
+                return []
+            pieces.append(rest[:length])
+            rest = rest[length:]
+    return pieces
 
 
 def _unknown(source: str) -> int:
