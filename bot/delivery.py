@@ -57,7 +57,7 @@ class Deliveries:
                 return  # it is time to stop; the next start goes on
         except Refused as error:
             log.warning("Job %s cannot be delivered: %s", job_id, error)
-        await asyncio.to_thread(self._assistant.delivered, job_id)
+        await insist(partial(asyncio.to_thread, self._assistant.delivered, job_id), self._pause)
 
     async def _send_parts(self, job_id: int) -> bool:
         delivery = await self.delivery(job_id)

@@ -6,6 +6,7 @@ Chats, people and messages are named by strings: ``telegram:123`` for a chat or 
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -140,15 +141,18 @@ async def once(call: Awaitable[T]) -> T | None:
 async def insist(call: Callable[[], Awaitable[T]], pause: Callable[[float], Awaitable[bool]]) -> T | None:
     """Something people wait for: tried until it is done; None when `pause` says that it is time to stop.
 
+    A full disk and a locked database pass as well as a network's trouble does.
+
     Raises:
         Refused, Moved: trying again would not help.
     """
     for wait in waits():
         try:
             return await call()
-        except Unsent as error:
+        except (Unsent, sqlite3.OperationalError) as error:
+            seconds = (error.wait if isinstance(error, Unsent) else None) or wait
             metrics.RETRIES.inc()
-            log.warning("Not sent (%s); trying again in %.0f s", error, error.wait or wait)
-            if await pause(error.wait or wait):
+            log.warning("Not done (%s); trying again in %.0f s", error, seconds)
+            if await pause(seconds):
                 break
     return None
