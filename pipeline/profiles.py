@@ -53,6 +53,7 @@ class Profile:
         negative: whether the model takes a negative prompt.
         quality, negative_default: words the authors recommend.
         vocabulary: path of a closed vocabulary, else empty.
+        threads: CPU threads that paint; 0 takes all. A small network is done sooner than several threads agree.
         min_vram_gb: graphics memory that holds the whole model; with less it runs in parts, slower.
         dtype: precision on a GPU. Without one everything runs in float32.
     """
@@ -80,6 +81,7 @@ class Profile:
     quality: tuple[str, ...] = ()
     negative_default: tuple[str, ...] = ()
     vocabulary: str = ""
+    threads: int = 0
     min_vram_gb: float = 0.0
     licence: str = ""
     url: str = ""

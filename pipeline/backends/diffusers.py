@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import gc
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from PIL.Image import Image
 
 from pipeline.backends.base import Backend, PaintRequest, Progress, Stage, Stopped
 from pipeline.backends.explain import explain_download, explain_local, is_out_of_memory, out_of_memory
+from pipeline.backends.recording import record
 from pipeline.errors import Cancelled, ModelMissing, ModelUnusable, PaintingFailed, ProfileError
 from pipeline.profiles import Profile
 
@@ -59,15 +62,12 @@ class DiffusersBackend(Backend):
                 _place(pipe, device, self.profile.min_vram_gb)
             except (RuntimeError, MemoryError) as error:
                 raise explain_local(self.profile, error) from error
+            record(pipe)
             self._pipe = pipe
 
     def unload(self) -> None:
-        import torch  # heavy: a second to import, and not needed by `easel --help`
-
         self._pipe = None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        _give_back()
 
     def _fetch(self, dtype: torch.dtype, stage: Stage) -> Any:
         """The pipeline from this computer or, failing that, from Hugging Face."""
@@ -104,9 +104,11 @@ class DiffusersBackend(Backend):
             return tensors
 
         try:
-            images: list[Image] = self._pipe(**self._arguments(request), callback_on_step_end=step_end).images
+            with _threads(self.profile.threads):
+                images: list[Image] = self._pipe(**self._arguments(request), callback_on_step_end=step_end).images
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
+                _give_back()
                 raise out_of_memory(self.profile) from error
             raise PaintingFailed(f"{self.profile.name} broke while painting ({error}); try it again.") from error
         finally:
@@ -116,7 +118,7 @@ class DiffusersBackend(Backend):
     def _arguments(self, request: PaintRequest) -> dict[str, Any]:
         """What this pipeline takes of what there is to say. Each picture has a generator of its own, on the CPU,
         where the same seed means the same noise on every machine."""
-        import torch  # heavy, see `unload`
+        import torch  # heavy, see `_give_back`
 
         count = len(request.seeds)
         known = {
@@ -133,6 +135,28 @@ class DiffusersBackend(Backend):
             known["max_sequence_length"] = self.profile.sequence
         taken = inspect.signature(self._pipe.__call__).parameters
         return {name: value for name, value in known.items() if name in taken}
+
+
+def _give_back() -> None:
+    """Give back what memory is not in use, the graphics card's too."""
+    import torch  # heavy: a second to import, and not needed by `easel --help`
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Have so many CPU threads compute; 0 leaves it to torch."""
+    import torch  # heavy, see `_give_back`
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(count or usual)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
 
 
 def _open(profile: Profile, dtype: torch.dtype, *, local_files_only: bool) -> Any:
@@ -170,7 +194,7 @@ def _scheduler(profile: Profile, saved: Any) -> Any:
 
 def best_device() -> str:
     """``cuda``, ``mps`` or ``cpu``, whichever this machine is best at."""
-    import torch  # heavy, see `unload`
+    import torch  # heavy, see `_give_back`
 
     if torch.cuda.is_available():
         return "cuda"
@@ -179,7 +203,7 @@ def best_device() -> str:
 
 def _dtype(profile: Profile, device: str) -> torch.dtype:
     """Half precision is slower than full on most CPUs, and not implemented for all layers there."""
-    import torch  # heavy, see `unload`
+    import torch  # heavy, see `_give_back`
 
     dtype: torch.dtype = getattr(torch, profile.dtype) if device != "cpu" else torch.float32
     return dtype
@@ -187,7 +211,7 @@ def _dtype(profile: Profile, device: str) -> torch.dtype:
 
 def _place(pipe: Any, device: str, need_gb: float) -> None:
     """Put the weights where they run: whole, part by part, or layer by layer, by what the graphics card holds."""
-    import torch  # heavy, see `unload`
+    import torch  # heavy, see `_give_back`
 
     if device != "cuda":
         pipe.to(device)
