@@ -61,6 +61,7 @@ def target_of(profile: Profile) -> Target:
         tokenizer=profile.tokenizer,
         negative=profile.negative,
         quality=profile.quality,
+        quality_at=profile.quality_at,
         negative_default=profile.negative_default,
         vocabulary=profile.vocabulary,
     )

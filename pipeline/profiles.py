@@ -52,6 +52,7 @@ class Profile:
         scheduler: class name of a diffusers scheduler; empty means the one saved with the model.
         negative: whether the model takes a negative prompt.
         quality, negative_default: words the authors recommend.
+        quality_at: ``front`` or ``end`` of the prompt; empty leaves it to the dialect.
         vocabulary: path of a closed vocabulary, else empty.
         threads: CPU threads that paint; 0 takes all. A small network is done sooner than several threads agree.
         min_vram_gb: graphics memory that holds the whole model; with less it runs in parts, slower.
@@ -79,6 +80,7 @@ class Profile:
     scheduler: str = ""
     negative: bool = True
     quality: tuple[str, ...] = ()
+    quality_at: str = ""
     negative_default: tuple[str, ...] = ()
     vocabulary: str = ""
     threads: int = 0
@@ -125,7 +127,7 @@ _KINDS: dict[str, tuple[type, str]] = {
     "bool": (bool, "true or false"),
     "tuple[str, ...]": (tuple, "a list of texts"),
 }
-_CHOICES = {"dialect": DIALECTS, "tokenizer": TOKENIZERS, "dtype": DTYPES}
+_CHOICES = {"dialect": DIALECTS, "tokenizer": TOKENIZERS, "dtype": DTYPES, "quality_at": ("", "front", "end")}
 _POSITIVE = ("width", "height", "steps", "multiple", "tokens")
 
 

@@ -88,13 +88,18 @@ def switched_on(prompt: Prompt, tag: Tag, target: Target) -> Prompt:
     """The prompt with an added tag where it would stand; its texts are written anew by `rendered`."""
     if tag.slot == "negative":
         return replace(prompt, negatives=(*prompt.negatives, tag))
-    front = tag.origin == "authors" and dialect(target.dialect).quality_at == "front"
+    front = tag.origin == "authors" and _quality_at(dialect(target.dialect), target) == "front"
     return replace(prompt, tags=(tag, *prompt.tags) if front else (*prompt.tags, tag))
 
 
 def _negatives(avoid: Sequence[str], authors: Sequence[str]) -> tuple[Tag, ...]:
     said = [Tag(text, "negative", "words") for text in dict.fromkeys(avoid)]
     return (*said, *[Tag(text, "negative", "authors") for text in dict.fromkeys(authors) if text not in avoid])
+
+
+def _quality_at(speaker: Dialect, target: Target) -> str:
+    """Where the authors' words stand: where they want them, else where the dialect has them."""
+    return target.quality_at or speaker.quality_at
 
 
 def size_for(brief: Brief, target: Target) -> tuple[int, int]:
@@ -126,7 +131,7 @@ def fit(
     speaker: Dialect, words: Sequence[Tag], borrowed: Sequence[Tag], authors: Sequence[Tag], target: Target
 ) -> tuple[list[Tag], list[Tag]]:
     """The tags that fit the budget, in prompt order, and those that do not. The person's own go last."""
-    front = speaker.quality_at == "front"
+    front = _quality_at(speaker, target) == "front"
     ours = [*authors, *borrowed]
     kept_words, cut = list(words), list[Tag]()
 

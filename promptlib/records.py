@@ -109,6 +109,7 @@ class Target:
         tokenizer: how tokens are counted: ``clip`` or ``words``.
         negative: whether the model takes a negative prompt.
         quality: words the authors recommend, added in front or at the end by the dialect.
+        quality_at: ``front`` or ``end``, where the authors want them elsewhere than the dialect has them.
         negative_default: the authors' recommended negative prompt.
         vocabulary: path of a closed vocabulary (``doodle``) or of a tag list (``booru``), else empty.
     """
@@ -123,6 +124,7 @@ class Target:
     tokenizer: str = "clip"
     negative: bool = True
     quality: tuple[str, ...] = ()
+    quality_at: str = ""
     negative_default: tuple[str, ...] = ()
     vocabulary: str = ""
 

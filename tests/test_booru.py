@@ -99,6 +99,11 @@ def test_the_authors_words_stay_though_no_board_has_them(tags: Path) -> None:
     assert write("a cat", tags, quality=("score_9", "masterpiece")).positive == "score_9, masterpiece, cat"
 
 
+def test_the_authors_words_stand_where_the_authors_want_them() -> None:
+    assert write("a cat", quality=("masterpiece",), quality_at="end").positive == "cat, masterpiece"
+    assert write("a cat", quality=("masterpiece",), quality_at="front").positive == "masterpiece, cat"
+
+
 def test_where_a_tag_came_from_is_kept(tags: Path) -> None:
     hat = next(tag for tag in write("戴红帽子的女孩", tags).tags if tag.text == "red headwear")
     assert (hat.origin, hat.slot) == ("translation", "action")

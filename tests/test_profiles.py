@@ -62,6 +62,7 @@ def test_anime_models_are_loaded_as_sdxl_is_and_have_words_of_their_own() -> Non
         assert tokens.count(", ".join(profile.quality)) < 35
     assert Path(profiles["pony-v6"].source).parent == Path("~/models").expanduser()
     assert profiles["pony-v6"].negative_default == ()
+    assert (profiles["animagine-xl-4"].quality_at, profiles["pony-v6"].quality_at) == ("end", "")
 
 
 def test_defaults_and_types(small: Path) -> None:
