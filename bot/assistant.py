@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -23,13 +22,14 @@ from bot import forgetting, limits, metrics, replies
 from bot.backup import take_part
 from bot.errors import EaselError, NotPainted, NotYours
 from bot.gate import Blocked, is_admin
+from bot.learning import Learning
 from bot.limits import Quota
 from bot.messages import Answer, ChatSettings, Delivery, Incoming, Rated
 from bot.moderation import Moderation, verdict_of
 from bot.reports import Reports, remove_everywhere
 from bot.settings import Settings
 from bot.store import Store, open_database
-from bot.switches import Switches, added, folded, repainted, tags_json
+from bot.switches import Switches, repainted, tags_json
 from bot.texts import language_of, say
 from bot.writer import MAX_SEED, Writer, Written, new_seed, sources_json, target_of
 from pipeline.errors import ModelMissing
@@ -46,13 +46,10 @@ from promptlib.errors import RequestError
 from promptlib.index import VectorIndex
 from promptlib.library import Library
 from promptlib.llm import understanding
-from promptlib.records import LibraryPrompt, Tag
 from promptlib.seed import load_seed, load_vectors
 
 log = logging.getLogger(__name__)
 
-#: Characters of tags that one command may name.
-MAX_NEVER = 500
 #: Most pictures one request may ask for; an album holds ten.
 MAX_COUNT = 10
 
@@ -229,7 +226,7 @@ class Assistant:
         language = self.chat_settings(incoming.chat).language or str(before.extra.get("language", incoming.language))
         fresh = replace(before, owner=incoming.user, priority=self._priority(incoming.user))
         if switched:
-            off = self.switched_off(incoming.chat, incoming.user)
+            off = tables.switches.off(incoming.chat, incoming.user)
             fresh = repainted(fresh, target_of(self.profile(fresh.model)), off)
         else:
             fresh = replace(fresh, seed=new_seed())
@@ -351,48 +348,6 @@ class Assistant:
         """Tag by tag, where the prompt of a job came from."""
         return replies.why(self.job(job_id), language)
 
-    def switched_off(self, chat: str, user: str) -> frozenset[str]:
-        """The added tags that are off in a chat's conversation, or for a person for ever."""
-        switches = self.tables.switches
-        return switches.off(chat) | switches.never(user)
-
-    def switch(self, job_id: int, number: int, chat: str, user: str) -> tuple[str, bool]:
-        """Switch an added tag of a job off, or on again; the tag, and whether it is on now."""
-        everything, switches = added(self.job(job_id)), self.tables.switches
-        if number >= len(everything):
-            raise EaselError(f"Job {job_id} has no added tag {number}.")
-        tag = everything[number].tag.text
-        if folded(tag) not in self.switched_off(chat, user):
-            switches.switch_off([tag], chat=chat)
-            return tag, False
-        switches.switch_on(tag, chat=chat)
-        switches.switch_on(tag, person=user)
-        return tag, True
-
-    def switchable(self, job_id: int, chat: str, user: str) -> list[tuple[str, bool, bool]]:
-        """The added tags of a job by number: text, whether it is on now, and whether it was painted with it."""
-        off = self.switched_off(chat, user)
-        return [(one.tag.text, folded(one.tag.text) not in off, one.painted) for one in added(self.job(job_id))]
-
-    def never(self, user: str, words: str, language: str, *, allow: bool = False) -> str:
-        """Keep tags off for a person for ever, or `allow` them again; without words, tell which are off."""
-        switches = self.tables.switches
-        tags = [tag for part in re.split("[,,、\n]", words[:MAX_NEVER]) if (tag := folded(part))]
-        if allow and tags:
-            return "\n".join(
-                say("allowed" if switches.switch_on(tag, person=user) else "not_off", language, tag=tag) for tag in tags
-            )
-        switches.switch_off(tags, person=user)
-        off = ", ".join(sorted(switches.never(user)))
-        return replies.shorten(say("never_now" if off else "never_nothing", language, tags=off), replies.MESSAGE)
-
-    def keep_off(self, job_id: int, chat: str, user: str) -> list[str]:
-        """Never again add, for this person, what is off of a job's added tags; those."""
-        off = self.switched_off(chat, user)
-        tags = [one.tag.text for one in added(self.job(job_id)) if folded(one.tag.text) in off]
-        self.tables.switches.switch_off(tags, person=user)
-        return tags
-
     def cancel(self, user: str) -> int:
         """Cancel all waiting and running jobs of a person; how many there were."""
         jobs = self.pending(user)
@@ -417,66 +372,28 @@ class Assistant:
 
     # --- ratings ----------------------------------------------------------------------------------------------
 
+    @property
+    def learning(self) -> Learning:
+        return Learning(self.tables.library, self.profiles, self.settings.votes)
+
     def given(self, job_id: int, user: str) -> int:
         """What a person has rated the prompt of a job; 0 for nothing."""
-        library = self.tables.library
-        prompt = library.find(self._library_prompt(self.job(job_id)))
-        return next((row.value for row in library.ratings_of(prompt.id) if row.who == user), 0) if prompt else 0
+        return self.learning.given(self.job(job_id), user)
 
     def rate(self, job_id: int, user: str, value: int) -> Rated:
-        """Rate the prompt of a job from 1 to 5; the same value once more withdraws it.
-
-        The first rating brings the prompt into the library, where retrieval finds it from then on.
-        """
-        if value not in range(1, 6):
-            raise EaselError(f"A rating is a whole number from 1 to 5, not {value}.")
-        job, library = self.job(job_id), self.tables.library
-        prompt_id, _ = library.add(self._library_prompt(job))
-        given = next((row.value for row in library.ratings_of(prompt_id) if row.who == user), 0)
-        if given == value:
-            library.unrate(prompt_id, user)
-        else:
-            library.rate(prompt_id, user, value, votes_a_day=self.settings.votes or None)
-        prompt = library.get(prompt_id)
-        metrics.RATINGS.labels(0 if given == value else value).inc()
-        return Rated(0 if given == value else value, prompt.ratings, prompt.score)
-
-    def serves_everybody(self, job_id: int) -> bool:
-        """Whether the prompt of a job is one that everybody's retrieval uses."""
-        library = self.tables.library
-        found = library.find(self._library_prompt(self.job(job_id)))
-        return found is not None and found.eligible and not found.removed
+        """Rate the prompt of a job from 1 to 5; the same value once more withdraws it."""
+        return self.learning.rate(self.job(job_id), user, value)
 
     def promote(self, job_id: int, user: str) -> tuple[int, bool]:
         """An admin's word: let everybody's retrieval use the prompt of a job, or no longer; its id, and which."""
         if not self.is_admin(user):
             raise NotYours("Only admins decide which prompts everybody's retrieval uses.")
-        library, serves = self.tables.library, not self.serves_everybody(job_id)
-        number, _ = library.add(self._library_prompt(self.job(job_id)))
-        library.promote(number, serves)
-        return number, serves
-
-    def _library_prompt(self, job: Job) -> LibraryPrompt:
-        profile = self.profiles.get(job.model)
-        return LibraryPrompt(
-            id=0,
-            text=job.prompt,
-            negative=job.negative,
-            dialect=profile.dialect if profile else "tags",
-            family=profile.family if profile else "",
-            tags=tuple(Tag(t["text"], t["slot"], t["origin"], t["source"]) for t in job.extra.get("tags", [])),
-            source="painted",
-            author="",
-            language="en",
-            params={"model": job.model, "steps": job.steps, "guidance": job.guidance, "seed": job.seed},
-            owner=job.owner,
-            extra={f"title_{job.extra.get('language', 'en')}": str(job.extra.get("request", ""))[:200]},
-        )
+        return self.learning.promote(self.job(job_id))
 
     def remove_everywhere(self, job_id: int, by: str) -> list[Job]:
         """Take the prompt of a job out of library, index and queue, and delete its pictures; all jobs it was in."""
         tables, job = self.tables, self.job(job_id)
-        return remove_everywhere(tables.reports, tables.library, tables.queue, job, self._library_prompt(job), by)
+        return remove_everywhere(tables.reports, tables.library, tables.queue, job, self.learning.prompt(job), by)
 
     # --- deliveries -------------------------------------------------------------------------------------------
 

@@ -53,11 +53,11 @@ def amount(assistant: Assistant, typed: Typed) -> Said:
 
 
 def never(assistant: Assistant, typed: Typed) -> Said:
-    return Said(assistant.never(typed.user, " ".join(typed.words), typed.language))
+    return Said(assistant.tables.switches.named(" ".join(typed.words), typed.user, typed.language))
 
 
 def allow(assistant: Assistant, typed: Typed) -> Said:
-    return Said(assistant.never(typed.user, " ".join(typed.words), typed.language, allow=True))
+    return Said(assistant.tables.switches.named(" ".join(typed.words), typed.user, typed.language, allow=True))
 
 
 def forget_me(assistant: Assistant, typed: Typed) -> Said:

@@ -40,20 +40,22 @@ def _do(desk: Desk, pressed: Pressed) -> str:
     if press.action == buttons.PROMOTE:
         number, serves = assistant.promote(press.job, pressed.user)
         return say("promoted" if serves else "demoted", language, id=number)
+    switches = assistant.tables.switches
     if press.action == buttons.NEVER:
-        tags = assistant.keep_off(press.job, pressed.chat, pressed.user)
+        tags = switches.keep_off(assistant.job(press.job), pressed.chat, pressed.user)
         return say("never_added", language, tags=", ".join(tags)) if tags else say("never_nothing", language)
-    tag, on = assistant.switch(press.job, press.value, pressed.chat, pressed.user)
+    tag, on = switches.toggle(assistant.job(press.job), press.value, pressed.chat, pressed.user)
     return say("switched_on" if on else "switched_off", language, tag=tag)
 
 
 def _rows(desk: Desk, pressed: Pressed) -> buttons.Rows:
     assistant, job_id = desk.assistant, pressed.press.job
-    tags = assistant.switchable(job_id, pressed.chat, pressed.user)
+    job = assistant.job(job_id)
+    tags = assistant.tables.switches.states(job, pressed.chat, pressed.user)
     changed = any(on != painted for _, on, painted in tags)
     rows = [*buttons.under_why(job_id, pressed.language, [(text, on) for text, on, _ in tags], changed=changed)]
     if pressed.private and assistant.is_admin(pressed.user):
-        rows.append(buttons.promote(job_id, pressed.language, serves=assistant.serves_everybody(job_id)))
+        rows.append(buttons.promote(job_id, pressed.language, serves=assistant.learning.serves_everybody(job)))
     return rows
 
 

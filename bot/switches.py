@@ -6,6 +6,7 @@ later too. Knows no chat library.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,10 +14,16 @@ from typing import Any
 
 from sqlite_utils import Database, Migrations
 
+from bot.errors import EaselError
+from bot.replies import MESSAGE, shorten
+from bot.texts import say
 from pipeline.jobs import Job
 from promptlib.compose import rendered, switched_on
 from promptlib.migrations import bring_up
 from promptlib.records import Prompt, Tag, Target
+
+#: Characters of tags that one command may name.
+MAX_NAMED = 500
 
 migrations = Migrations("bot.switches")
 
@@ -55,9 +62,9 @@ class Switches:
         self.db = db
         bring_up(db, migrations)
 
-    def off(self, chat: str) -> frozenset[str]:
-        """What is off in the conversation that goes on in a chat."""
-        return self._tags(chat, "")
+    def off(self, chat: str, person: str = "") -> frozenset[str]:
+        """What is off in the conversation that goes on in a chat, and what this person never wants."""
+        return self._tags(chat, "") | (self.never(person) if person else frozenset())
 
     def never(self, person: str) -> frozenset[str]:
         """What a person never wants."""
@@ -76,6 +83,41 @@ class Switches:
         """Take a tag back in; False if it was not off here."""
         sql = "DELETE FROM switched_off WHERE chat = ? AND person = ? AND tag = ? RETURNING tag"
         return bool(list(self.db.query(sql, [chat, person, folded(tag)])))
+
+    def toggle(self, job: Job, number: int, chat: str, person: str) -> tuple[str, bool]:
+        """Switch an added tag of a job off, or on again; the tag, and whether it is on now."""
+        everything = added(job)
+        if number >= len(everything):
+            raise EaselError(f"Job {job.id} has no added tag {number}.")
+        tag = everything[number].tag.text
+        if folded(tag) not in self.off(chat, person):
+            self.switch_off([tag], chat=chat)
+            return tag, False
+        self.switch_on(tag, chat=chat)
+        self.switch_on(tag, person=person)
+        return tag, True
+
+    def states(self, job: Job, chat: str, person: str) -> list[tuple[str, bool, bool]]:
+        """The added tags of a job by number: text, whether it is on now, and whether it was painted with it."""
+        off = self.off(chat, person)
+        return [(one.tag.text, folded(one.tag.text) not in off, one.painted) for one in added(job)]
+
+    def keep_off(self, job: Job, chat: str, person: str) -> list[str]:
+        """Never again add, for this person, what is off of a job's added tags; those."""
+        tags = [text for text, on, _ in self.states(job, chat, person) if not on]
+        self.switch_off(tags, person=person)
+        return tags
+
+    def named(self, words: str, person: str, language: str, *, allow: bool = False) -> str:
+        """Keep the tags that a person names off for ever, or `allow` them again; what to say, which is all of them."""
+        tags = [tag for part in re.split("[,,、\n]", words[:MAX_NAMED]) if (tag := folded(part))]
+        if allow and tags:
+            return "\n".join(
+                say("allowed" if self.switch_on(tag, person=person) else "not_off", language, tag=tag) for tag in tags
+            )
+        self.switch_off(tags, person=person)
+        off = ", ".join(sorted(self.never(person)))
+        return shorten(say("never_now" if off else "never_nothing", language, tags=off), MESSAGE)
 
     def start_afresh(self, chat: str) -> None:
         """A new conversation has begun in a chat."""

@@ -108,7 +108,7 @@ class Terminal:
         if name == "amount":
             return self._set_amount(value)
         if name in ("never", "allow"):
-            return self.assistant.never(USER, value, self.language, allow=name == "allow")
+            return self.switches.named(value, USER, self.language, allow=name == "allow")
         if self.job and name == "without" and value:
             return self._without(self.job, value)
         if self.job and name == "why":
@@ -135,6 +135,6 @@ class Terminal:
         if missing := next((tag for tag in wanted if tag not in texts), None):
             return say("no_added_tag", self.language, tag=missing)
         for tag in wanted:
-            self.assistant.switch(job.id, texts[tag], USER, USER)
-        off = self.assistant.switched_off(USER, USER)
+            self.switches.toggle(job, texts[tag], USER, USER)
+        off = self.switches.off(USER, USER)
         return self._paint(repainted(job, target_of(self.assistant.profile(job.model)), off))

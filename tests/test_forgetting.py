@@ -53,9 +53,9 @@ def lived(assistant: Assistant, incoming: Make) -> Assistant:
     assistant.rate(shared.id, OTHER, 5)
     assistant.rate(theirs.id, OTHER, 4)
     assistant.set_amount(USER, "lot")
-    assistant.switch(mine.id, 0, USER, USER)
-    assistant.keep_off(mine.id, USER, USER)
-    assistant.switch(theirs.id, 0, OTHER, OTHER)
+    assistant.tables.switches.toggle(mine, 0, USER, USER)
+    assistant.tables.switches.keep_off(mine, USER, USER)
+    assistant.tables.switches.toggle(theirs, 0, OTHER, OTHER)
     assert tables.db.execute("SELECT count(*) FROM switched_off").fetchone()[0] == 3
     return assistant
 

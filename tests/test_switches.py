@@ -43,7 +43,7 @@ def number_of(job: Job, text: str) -> int:
 
 
 def switch(assistant: Assistant, job: Job, text: str) -> bool:
-    tag, on = assistant.switch(job.id, number_of(job, text), CHAT, USER)
+    tag, on = assistant.tables.switches.toggle(job, number_of(job, text), CHAT, USER)
     assert tag == text
     return on
 
@@ -56,11 +56,11 @@ def job(assistant: Assistant, incoming: Make) -> Job:
 
 
 def test_only_what_was_added_can_be_switched(assistant: Assistant, job: Job) -> None:
-    texts = [text for text, _, _ in assistant.switchable(job.id, CHAT, USER)]
+    texts = [text for text, _, _ in assistant.tables.switches.states(job, CHAT, USER)]
     assert "red apple" not in texts
     assert set(borrowed(job)) <= set(texts)
     with pytest.raises(EaselError):
-        assistant.switch(job.id, len(texts), CHAT, USER)
+        assistant.tables.switches.toggle(job, len(texts), CHAT, USER)
 
 
 def test_what_is_off_stays_off_while_the_conversation_goes_on(assistant: Assistant, incoming: Make, job: Job) -> None:
@@ -78,11 +78,11 @@ def test_a_new_request_begins_anew(assistant: Assistant, incoming: Make, job: Jo
     switch(assistant, job, first)
     requested(assistant, incoming("now draw a horse instead"))
     assert first in parts(requested(assistant, incoming("draw a red apple")))
-    assert assistant.switched_off(CHAT, USER) == frozenset()
+    assert assistant.tables.switches.off(CHAT, USER) == frozenset()
 
 
 def test_all_of_it_can_be_off(assistant: Assistant, incoming: Make, job: Job) -> None:
-    for text, _, _ in assistant.switchable(job.id, CHAT, USER):
+    for text, _, _ in assistant.tables.switches.states(job, CHAT, USER):
         switch(assistant, job, text)
     later = requested(assistant, incoming("16:9"))
     assert (later.prompt, later.negative) == ("red apple", "")
@@ -97,16 +97,16 @@ def test_painted_again_with_the_switches_it_is_the_same_but_for_them(
     assert answer.job is not None
     assert parts(answer.job) == [part for part in parts(job) if part != first]
     assert (answer.job.seed, answer.job.width, answer.job.owner) == (job.seed, job.width, USER)
-    assert (first, False, False) in assistant.switchable(answer.job.id, CHAT, USER)
-    assert assistant.switchable(job.id, CHAT, USER)[number_of(job, first)] == (first, False, True)
+    assert (first, False, False) in assistant.tables.switches.states(answer.job, CHAT, USER)
+    assert assistant.tables.switches.states(job, CHAT, USER)[number_of(job, first)] == (first, False, True)
 
 
 def test_switched_on_again_it_is_what_it_was(assistant: Assistant, incoming: Make, job: Job) -> None:
-    for text, _, _ in assistant.switchable(job.id, CHAT, USER):
+    for text, _, _ in assistant.tables.switches.states(job, CHAT, USER):
         assert not switch(assistant, job, text)
     bare = assistant.again(job.id, incoming("button"), switched=True).job
     assert bare is not None and bare.prompt == "red apple"
-    for text, _, _ in assistant.switchable(bare.id, CHAT, USER):
+    for text, _, _ in assistant.tables.switches.states(bare, CHAT, USER):
         assert switch(assistant, bare, text)
     full = assistant.again(bare.id, incoming("button"), switched=True).job
     assert full is not None
@@ -126,10 +126,10 @@ def test_what_a_person_never_wants_is_not_added_for_them_alone(
 ) -> None:
     first = borrowed(job)[0]
     switch(assistant, job, first)
-    assert assistant.keep_off(job.id, CHAT, USER) == [first]
+    assert assistant.tables.switches.keep_off(job, CHAT, USER) == [first]
     restarted = Assistant(settings)
     requested(restarted, incoming("now draw a horse instead"))
-    assert restarted.switched_off(CHAT, USER) == {first}
+    assert restarted.tables.switches.off(CHAT, USER) == {first}
     assert first not in parts(requested(restarted, incoming("draw a red apple")))
     assert first in parts(requested(restarted, incoming("a red apple", chat="telegram:80", user=OTHER)))
     assert switch(assistant, job, first), "the switch brings it back"
@@ -137,12 +137,12 @@ def test_what_a_person_never_wants_is_not_added_for_them_alone(
 
 
 def test_never_and_allow_in_words(assistant: Assistant) -> None:
-    assert "Nothing is kept off" in assistant.never(USER, "", "en")
-    assert "rim light, soft focus" in assistant.never(USER, "Soft  Focus, rim light", "en")
+    assert "Nothing is kept off" in assistant.tables.switches.named("", USER, "en")
+    assert "rim light, soft focus" in assistant.tables.switches.named("Soft  Focus, rim light", USER, "en")
     assert assistant.tables.switches.never(USER) == {"soft focus", "rim light"}
-    assert "又可以加了" in assistant.never(USER, "SOFT focus", "zh", allow=True)
-    assert "was not off" in assistant.never(USER, "soft focus", "en", allow=True)
-    assert len(assistant.never(USER, "猫" * 90_000, "zh")) < 1000
+    assert "又可以加了" in assistant.tables.switches.named("SOFT focus", USER, "zh", allow=True)
+    assert "was not off" in assistant.tables.switches.named("soft focus", USER, "en", allow=True)
+    assert len(assistant.tables.switches.named("猫" * 90_000, USER, "zh")) < 1000
 
 
 def test_quality_words_in_front_and_the_negative_prompt_can_be_switched_too(assistant: Assistant) -> None:
