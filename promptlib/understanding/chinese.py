@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from promptlib import lexicon as lexicons
 from promptlib.brief import ATTRIBUTE_KINDS, Phrase, Word
 from promptlib.understanding.builder import PhraseBuilder
 from promptlib.understanding.cursor import NP_STARTS, THINGLIKE
@@ -147,7 +148,9 @@ class _Reader(PhraseBuilder):
     def _preposition(self) -> None:
         start, word = self.at, self._take()
         self._skip("particle")
-        if word.source == "正在" and self._kind() == "verb":
+        if self._kind() == "verb" and (word.source == "正在" or (word.source == "在" and self._kind(1) in NP_STARTS)):
+            return
+        if word.source in ("在", "正在") and self._deed():
             return
         described = self._kind() == "verb" and self._kind(1) == "de" and self._kind(2) in NP_STARTS
         thing = self._kind() == "weather" or (
@@ -175,6 +178,18 @@ class _Reader(PhraseBuilder):
             if self._peek().source in ("一样", "似的", "般", "一般", "那样"):
                 self.at += 1
             self._put_place(Phrase((Word(lead.text, "relation", "", word.source), *numbered(words)), "setting"), start)
+
+    def _deed(self) -> bool:
+        """在 烤羊肉串: grilling lamb skewers, where deed and thing are written as one and no place follows."""
+        thing = self._peek()
+        doing = lexicons.load().groups["deeds"].get(thing.source[:1])
+        if doing is None or thing.domain not in ("food", "mass") or self._kind(1) not in ("end", "and", "particle"):
+            return False
+        self.at += 1
+        self._put_action(
+            Phrase((Word(doing, "verb", "", thing.source[:1]), replace(thing, source=thing.source[1:])), "action")
+        )
+        return True
 
     def _compared(self, words: Sequence[Word]) -> None:
         """比 人 高: taller than people."""

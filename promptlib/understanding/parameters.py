@@ -31,6 +31,7 @@ _NUMBERS = {
     "a handful of": 5,
     "a pair of": 2,
     "twice": 2,
+    "打": 12,
     "thrice": 3,
     "a couple": 2,
     "pair": 2,

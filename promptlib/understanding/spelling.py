@@ -15,7 +15,7 @@ from promptlib.understanding import dictionary
 #: Shorter words have too many neighbours.
 _SHORTEST = 5
 #: From this length on two slips are allowed.
-_LONG = 8
+_LONG = 9
 #: What English makes new words with.
 _ENDINGS = ("er", "ers", "less", "like", "ness", "ish")
 

@@ -10,11 +10,17 @@ import re
 from collections.abc import Callable
 
 from promptlib import lexicon as lexicons
+from promptlib.understanding.segment import segment
 
 #: A wish that points back at what was told: that is the picture then.
 _POINTS_BACK = re.compile(
     r"(?:这|那)(?:个|只|位|幅|种|一幕|一刻)?|(?:它|他|她)们?|\b(?:that|this|it|him|her|them|one)\b", re.IGNORECASE
 )
+_FOR_WHOM = re.compile(r"(?:给|为|帮|替|送)(?:它|他|她)们?")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_NOUN_PHRASE = re.compile(r"(?:an?|the|some|two|three|four|five|\d+|one)\s", re.IGNORECASE)
+#: Particles of speech; a caption has none.
+_SPOKEN = set("了 过 吧 呢 啊 呀 哦 嘛 吗 啦 哈 我 你 您 我的 我们 你的 大家 自己 他 她 的话 给我 帮我 请 什么".split())  # noqa: SIM905
 #: Time words of a story that became the picture.
 _TELLING = re.compile(
     r"^(?:从前|很久以前|小时候|昨天|昨晚|前几天|上周|去年|以前|有一天|那天)(?:我|我们)?(?:看到|看见|梦到|梦见|见到)?了?"
@@ -23,12 +29,21 @@ _TELLING = re.compile(
 
 def from_wish(part: str) -> str:
     """A clause from where it comes to the wish: you're gonna laugh but I need a moose -> I need a moose."""
+    start = _wish_starts(part)
+    return part[start:] if start else part
+
+
+def _wish_starts(part: str) -> int | None:
+    """Where in a clause its wish begins; None where it has none."""
     lexicon = lexicons.load()
-    for _, pattern in lexicon.patterns["wish_start"]:
+    for label, pattern in lexicon.patterns["wish_start"]:
         found = pattern.search(part)
-        if found and found.start() and part[found.end() :].strip() and lexicon.match("talk", part[: found.start()]):
-            return part[found.start() :]
-    return part
+        if found is None or not re.search(r"\w", part[found.end() :]):
+            continue
+        before = part[: found.start()]
+        if not before or lexicon.match("talk", before) or (label == "sure" and not _NOUN_PHRASE.match(before)):
+            return found.start()
+    return None
 
 
 def without_story(parts: list[str], unframed: Callable[[str], str]) -> list[str]:
@@ -47,8 +62,40 @@ def without_story(parts: list[str], unframed: Callable[[str], str]) -> list[str]
     if wish is not None and told and not _says_more(unframed(parts[wish])):
         before = [_TELLING.sub("", part) for at, part in enumerate(parts) if at != wish]
         return [part for part in before if part]
+    told |= _led_up(parts, told)
     kept = [part for at, part in enumerate(parts) if at not in told]
     return kept or parts
+
+
+def _led_up(parts: list[str], told: set[int]) -> set[int]:
+    """What was only said on the way to a wish that names everything: 考考你,画一只…; it might be hard but draw a …"""
+    lexicon = lexicons.load()
+    start = next((at for at, part in enumerate(parts) if at not in told and _wish_starts(part) == 0), 0)
+    if _POINTS_BACK.search(_FOR_WHOM.sub("", parts[start])) or lexicon.match("adds_to", parts[start]):
+        return set()
+    return {
+        at for at, part in enumerate(parts[:start]) if not lexicon.match("reason", part) and not _may_be_shown(part)
+    }
+
+
+def _may_be_shown(part: str) -> bool:
+    """Whether a clause before the wish may belong to the picture: a noun phrase, a style, a light, a place."""
+    if not _HAN.search(part):
+        said = part.lower().split()
+        kinds = [entry.kind if (entry := lexicons.load().english.get(word)) else "" for word in said]
+        return bool(_NOUN_PHRASE.match(part)) or "skipped" not in kinds[: len(said)]
+    words = segment(part)
+    if lexicons.load().match("theme", part):
+        return True
+    if words and words[0].kind in ("number", "measure"):
+        return True
+    return not any(
+        (word.kind == "verb" and words[at + 1 : at + 2] and words[at + 1].kind != "de")
+        or word.kind in ("preposition", "negation")
+        or (word.kind == "particle" and word.source in _SPOKEN)
+        or (word.kind == "verb" and at == len(words) - 1)
+        for at, word in enumerate(words)
+    )
 
 
 def _wishes(part: str) -> bool:
