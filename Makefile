@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 TEXT ?= 帮我画一只红色的苹果
 
-.PHONY: draw test lint bench measure docs clean
+.PHONY: draw test lint bench measure fuzz docs clean
 
 draw: .venv/ready
 	$(BIN)/easel draw "$(TEXT)" --out pictures
@@ -21,6 +21,10 @@ bench: .venv/ready
 # How well requests are understood, rewritten and found again; needs ../shared/data. EASEL_HOME keeps its library.
 measure: .venv/ready
 	$(BIN)/python tests/measure_rewriting.py
+
+# Ten thousand strange updates to a running bot, and as many buttons and texts; some minutes.
+fuzz: .venv/ready
+	EASEL_FUZZ=10000 $(BIN)/pytest tests/fuzz
 
 # The README's command help is made by the commands themselves.
 docs: .venv/ready

@@ -1,4 +1,4 @@
-"""``easel people …``: who wrote to easel, and what is stored about them."""
+"""``easel people …``: who wrote to easel, what is stored about them, and who is shut out."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _assistant() -> Assistant:
 @click.group(cls=Group, invoke_without_command=True)
 @click.pass_context
 def people(ctx: click.Context) -> None:
-    """Who wrote to easel, and what is stored about them: list, export, forget."""
+    """Who wrote to easel, what is stored about them, and who is shut out."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_people)
 
@@ -84,3 +84,32 @@ def forget(person: str, yes: bool) -> None:
         f"{gone.total} rows and pictures of {person} were deleted; {gone.kept} prompts stay, as others rated them. "
         "Backups made before still hold them."
     )
+
+
+@people.command()
+@person
+def block(person: str) -> None:
+    """Shut PERSON out, or a group such as telegram:-100200, and cancel what they wait for."""
+    from bot.reporting import block as shut_out
+
+    news, count = shut_out(_assistant(), person, "cli")
+    click.echo(f"{person} {'is' if news else 'was already'} shut out; {count} job(s) cancelled.")
+
+
+@people.command()
+@person
+def unblock(person: str) -> None:
+    """Let PERSON in again."""
+    news = _assistant().tables.blocked.unblock(person)
+    click.echo(f"{person} may come in again." if news else f"{person} was not shut out.")
+
+
+@people.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def blocked(as_json: bool) -> None:
+    """Who is shut out, by whom, and since when."""
+    rows = _assistant().tables.blocked.list()
+    if as_json:
+        show([row._asdict() for row in rows])
+        return
+    click.echo("\n".join(f"{row.who}  by {row.by}, {row.since}" for row in rows) or "Nobody is shut out.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from bot.gate import Blocked, Gate
 from bot.settings import Settings, load_settings
@@ -92,3 +94,19 @@ def test_who_is_blocked_is_told_in_order_and_moves_with_a_group(blocked: Blocked
     assert {(row.who, row.by) for row in blocked.list()} == {(GROUP, ADMIN), (GUEST, "cli")}
     blocked.move(GROUP, "telegram:-100200")
     assert blocked.any_of("telegram:-100200") and not blocked.any_of(GROUP)
+
+
+def test_the_command_line_shuts_out_and_lets_in(easel: Callable[..., Result], home: Path) -> None:
+    assert "telegram:7 is shut out; 0 job(s)" in easel("people", "block", "7").stdout
+    assert "was already" in easel("people", "block", "telegram:7").stdout
+    assert "telegram:7  by cli" in easel("people", "blocked").stdout
+    assert json.loads(easel("people", "blocked", "--json").stdout)[0]["who"] == "telegram:7"
+    assert "may come in" in easel("people", "unblock", "7").stdout
+    assert "was not" in easel("people", "unblock", "7").stdout
+    assert easel("people", "blocked").stdout == "Nobody is shut out.\n"
+
+
+def test_an_admin_is_not_shut_out(easel: Callable[..., Result], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EASEL_ADMINS", "7")
+    refused = easel("people", "block", "7")
+    assert refused.exit_code == 1 and "Admins cannot be shut out" in refused.stderr

@@ -14,6 +14,7 @@ CHECKS: Mapping[str, Check] = {
     "token": setup.check_token,
     "models": setup.check_models,
     "embedder": setup.check_embedder,
+    "detector": setup.check_detector,
     "database": data.check_database,
     "words": data.check_words,
     "index": data.check_index,

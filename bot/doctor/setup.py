@@ -202,3 +202,19 @@ def check_embedder(patient: Patient) -> Iterator[Finding]:
             yield Finding("embedder", BROKEN, "The embedder gives vectors of a wrong size; install easel again.")
     except EmbedderError as error:
         yield Finding("embedder", BROKEN, str(error))
+
+
+def check_detector(patient: Patient) -> Iterator[Finding]:
+    """Painted pictures are looked at for nudity."""
+    from pipeline.safety import Detector, model_file
+
+    path, unchecked = model_file(), patient.settings.safety_unchecked
+    if path is None:
+        text = f"No detector looks at pictures, so they are treated as EASEL_SAFETY_UNCHECKED says: {unchecked};"
+        yield Finding("detector", NOTE, f'{text} pip install "easel[safety]" brings one.')
+        return
+    try:
+        Detector(path)
+    except Exception as error:  # noqa: BLE001 (whatever onnxruntime raises)
+        text = f"The detector cannot be loaded ({error}), so every picture counts as nude; install easel[safety] again."
+        yield Finding("detector", BROKEN, text)

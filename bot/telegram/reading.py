@@ -41,8 +41,11 @@ def _readable(update: dict[str, Any]) -> dict[str, Any]:
 
 
 def who(update: Update) -> tuple[str, str]:
-    """User and chat of an update, empty where it has none. Who writes as a group or channel goes by its name."""
-    user, chat = update.effective_sender, update.effective_chat
+    """User and chat of an update, empty where it has none. In a group, who writes as a group or channel goes by its
+    name; nobody does so in private."""
+    chat = update.effective_chat
+    private = chat is not None and chat.type == ChatType.PRIVATE
+    user = update.effective_user if private else update.effective_sender
     return f"{FRONT}:{user.id}" if user else "", f"{FRONT}:{chat.id}" if chat else ""
 
 

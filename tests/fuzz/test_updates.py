@@ -27,6 +27,8 @@ from promptlib.screening import screen
 pytestmark = [
     # PNDM, the tiny model's scheduler, hands a torch tensor to numpy in a way that numpy 2 will drop.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    # A failing batch is shown whole.
+    pytest.mark.filterwarnings("ignore:Generating overly large repr"),
     pytest.mark.timeout(7200),
 ]
 

@@ -103,7 +103,10 @@ contents: dict[str, st.SearchStrategy[Any]] = {
     "photo": photos,
     "document": documents,
     "caption": words,
-    "sticker": st.just({"file_id": "x"}),
+    "sticker": st.just(
+        {"file_id": "x", "file_unique_id": "x", "width": 1, "height": 1, "is_animated": False, "is_video": False}
+        | {"type": "regular"}
+    ),
     "dice": st.just({"emoji": "🎲", "value": 1}),
     "location": st.just({"latitude": 1.5, "longitude": 2.5}),
     "new_chat_title": words,
