@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bot.texts import TEXTS, say, span
+from bot.texts import TEXTS, language_of, say, span
 from pipeline.jobs import Job, Outlook
 from pipeline.profiles import Profile
 from promptlib.brief import Brief
@@ -97,7 +97,10 @@ def outcome(job: Job, language: str) -> str:
 def explain(error: Exception, language: str) -> str:
     """An error raised on purpose, in a person's language. What the machine's owner needs of it is in the log."""
     keys = (f"error_{kind.__name__}" for kind in type(error).__mro__)
-    return next((say(key, language) for key in keys if key in TEXTS), str(error))
+    if known := next((key for key in keys if key in TEXTS), ""):
+        return say(known, language)
+    # Raised in English for who runs it, or in the person's own language already.
+    return say("general", language) if language == "zh" != language_of(str(error)) else str(error)
 
 
 def waiting(outlook: Outlook | None, language: str) -> str:

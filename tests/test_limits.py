@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from conftest import USER
 
-from bot import limits
+from bot import limits, replies
 from bot.assistant import Assistant
-from bot.errors import LimitReached, NotYours
+from bot.errors import EaselError, LimitReached, NotYours
 from bot.messages import Answer, Incoming
-from bot.texts import span
+from bot.texts import language_of, span
+from pipeline.errors import PipelineError
 from pipeline.jobs import Job
+from promptlib.errors import PromptlibError
 
 Make = Callable[..., Incoming]
 OTHER, ADMIN = "telegram:8", "telegram:1"
@@ -143,6 +145,25 @@ def test_one_job_is_cancelled_by_its_owner_or_an_admin(assistant: Assistant, inc
     assert assistant.tables.queue.claim() == assistant.job(jobs[1].id)
     assert assistant.cancel_job(jobs[1].id, ADMIN).stopping
     assert assistant.job(jobs[2].id).status == "queued"
+
+
+def kinds(base: type[Exception]) -> Iterator[type[Exception]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+@pytest.mark.parametrize("tree", [EaselError, PipelineError, PromptlibError])
+def test_every_deliberate_error_is_said_in_chinese_and_tells_no_paths(tree: type[Exception]) -> None:
+    for kind in kinds(tree):
+        said = replies.explain(kind("The folder /secret is gone."), "zh")
+        assert language_of(said) == "zh" and "/secret" not in said, kind
+
+
+def test_what_is_said_in_ones_language_already_stays() -> None:
+    assert replies.explain(LimitReached("满了。"), "zh") == "满了。"
+    assert replies.explain(LimitReached("Full."), "en") == "Full."
+    assert replies.explain(NotYours("Job 1 belongs to somebody else."), "en").startswith("Only the person")
 
 
 @pytest.mark.parametrize(
