@@ -44,7 +44,7 @@ class Learning:
             raise EaselError(f"A rating is a whole number from 1 to 5, not {value}.")
         library = self.library
         prompt_id, _ = library.add(self.prompt(job))
-        given = next((row.value for row in library.ratings_of(prompt_id) if row.who == user), 0)
+        given = self.given(job, user)
         if given == value:
             library.unrate(prompt_id, user)
         else:

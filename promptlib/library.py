@@ -39,9 +39,12 @@ class Added(NamedTuple):
 
 
 class RatingRow(NamedTuple):
+    """A person's rating; `counts` is false for what they rated of others beyond their day's votes."""
+
     who: str
     value: int
     created: str
+    counts: bool
 
 
 class Library:
@@ -246,8 +249,9 @@ class Library:
         return self.get(prompt_id).score
 
     def ratings_of(self, prompt_id: int) -> Sequence[RatingRow]:
-        sql = "SELECT who, value, created FROM ratings WHERE prompt_id = ? ORDER BY created, who"
-        return [RatingRow(*row) for row in self.db.execute(sql, [prompt_id])]
+        sql = "SELECT who, value, created, counts FROM ratings WHERE prompt_id = ? ORDER BY created, who"
+        rows = self.db.execute(sql, [prompt_id])
+        return [RatingRow(who, value, created, bool(counts)) for who, value, created, counts in rows]
 
     def promote(self, prompt_id: int, decision: bool | None = True) -> None:
         """An admin's word on whether everybody's retrieval may use a prompt; None leaves it to the rule again."""

@@ -109,6 +109,7 @@ def test_votes_beyond_the_days_are_kept_and_do_not_count(library: Library) -> No
         library.rate(prompt_id, "eve", 1, votes_a_day=3)
     assert [library.get(prompt_id).score < NEUTRAL for prompt_id in seeds] == [True] * 3 + [False] * 2
     assert all(library.get(prompt_id).ratings == 1 for prompt_id in seeds)
+    assert [row.counts for prompt_id in seeds for row in library.ratings_of(prompt_id)] == [True] * 3 + [False] * 2
     library.rescore()
     assert library.get(seeds[4]).score == NEUTRAL
 
