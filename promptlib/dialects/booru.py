@@ -34,7 +34,7 @@ _LONGEST = 5
 _SMALL = frozenset(
     {"a", "an", "the", "and", "with", "wearing", "in", "on", "at", "of", "by", "to", "from", "his", "her"}
 )
-_SMALL_KINDS = frozenset({"relation", "article", "and", "skipped"})
+_SMALL_KINDS = frozenset({"article", "and", "skipped"})
 
 
 class Booru(Tags):
@@ -167,8 +167,9 @@ def _cover(text: str, phrase: Phrase, known: TagList, named: bool) -> tuple[list
         else:
             whole = whole and words[at] in small
         at += length
-    # A colour or a manner alone says nothing without its thing: the person's words say both.
-    return [name for name in names if name not in looks], whole and not looks
+    # A colour or a manner says nothing without its thing, nor one half of a compound: the person's words say both.
+    joints = sum(word.kind == "verb" for word in phrase.words) + sum(word in small for word in words[1:])
+    return [name for name in names if name not in looks], whole and not looks and len(names) <= 1 + joints
 
 
 def _says(name: str, text: str) -> bool:
