@@ -163,6 +163,12 @@ def pinyin(chinese: str) -> str:
     return " ".join(_syllables(_entries().get(char, ("", []))[0]) or char for char in chinese)
 
 
+def name(chinese: str) -> str:
+    """A part of a foreign name: as the dictionary writes it, else spelled by sound."""
+    known = (re.match(r"[A-Z][a-z]+(?= \(|$)", sense) for sense in senses(chinese))
+    return next((found[0] for found in known if found), pinyin(chinese).replace(" ", "").capitalize())
+
+
 def _syllables(spelling: str) -> str:
     return "".join(re.sub(r"[\d:]", "", part) for part in spelling.split()).capitalize()
 

@@ -14,12 +14,23 @@ from promptlib import lexicon as lexicons
 from promptlib.brief import Word
 from promptlib.lexicon import Entry, Lexicon
 from promptlib.understanding import dictionary
+from promptlib.understanding.words import participle
 
 #: Quoted text is masked by one character of this private area each while the rest is read.
 QUOTE_BASE = 0xE000
 
 _ENGLISH_WORD = r"(?:\d+[A-Za-z]|[A-Za-zÀ-ÿ])[A-Za-zÀ-ÿ0-9'\-]*"
-_RUN = rf"[\u3400-\u9fff]+|{_ENGLISH_WORD}(?:[ \t]+{_ENGLISH_WORD})*|\d+|[\ue000-\uf8ff]|[、&]"
+#: The dot within a foreign name, which ends no clause (data/lexicon/patterns.tsv puts it there).
+NAME_DOT = "\u2027"
+#: The characters that foreign names are spelled with.
+_SPELLING = (
+    "阿埃艾爱安奥巴保鲍贝本比彼毕波伯勃博布查达戴丹德迪蒂杜多恩尔凡法梵菲费芬夫弗福富伽盖高戈格古哈海汉亨赫华怀霍基吉加贾简杰金居"
+    "卡凯坎康柯科克肯库昆拉莱赖兰朗劳勒蕾雷里理丽莉利列林琳刘柳卢鲁路露伦罗洛马玛迈麦曼芒梅蒙米密摩莫墨默姆穆纳娜奈南内妮尼诺努"
+    "欧帕庞佩彭皮坡珀普齐奇乔切丘琼让瑞若萨塞桑瑟森莎山珊肖舍圣施史士斯丝思苏索塔泰坦汤唐特提廷汀图透托瓦万威韦维温文沃伍西希锡"
+    "夏香谢辛休逊雅亚扬耶伊英尤约泽扎詹珍芝朱卓兹佐宾登堡顿翰娅薇嘉黛曦"
+)
+_NAME = rf"[{_SPELLING}]{{1,6}}(?:{NAME_DOT}[{_SPELLING}]{{1,7}})+"
+_RUN = rf"(?:(?!{_NAME})[\u3400-\u9fff])+|{_ENGLISH_WORD}(?:[ \t]+{_ENGLISH_WORD})*|\d+|[\ue000-\uf8ff]|[、&]"
 _DIGITS = "零一二三四五六七八九十百千两"
 #: Before these a word that may count or mean something else (只) counts.
 _COUNTED = {"noun", "adjective", "color", "material"}
@@ -50,7 +61,7 @@ def _runs() -> re.Pattern[str]:
     mixed = [
         word for word in lexicons.load().chinese if re.search(r"[\u3400-\u9fff]", word) and re.search(r"[!-~]", word)
     ]
-    return re.compile("|".join([*map(re.escape, sorted(mixed, key=len, reverse=True)), _RUN]), re.IGNORECASE)
+    return re.compile("|".join([_NAME, *map(re.escape, sorted(mixed, key=len, reverse=True)), _RUN]), re.IGNORECASE)
 
 
 def segment(text: str, quotes: tuple[str, ...] = ()) -> list[Word]:
@@ -65,6 +76,8 @@ def segment(text: str, quotes: tuple[str, ...] = ()) -> list[Word]:
             words.append(Word(f'"{quotes[ord(run) - QUOTE_BASE]}"', "quote"))
         elif run.isdigit():
             words.append(Word(run, "number"))
+        elif NAME_DOT in run:
+            words.append(Word(_foreign_name(run), "noun", "person", run))
         elif run in "、&":
             words.append(Word("and", "and", "", run))
         elif run[0].isascii() or "À" <= run[0] <= "ÿ":
@@ -74,7 +87,15 @@ def segment(text: str, quotes: tuple[str, ...] = ()) -> list[Word]:
                 words = _several(words) if token == "们" else [*words, *_chinese(token)]
     around = [None, *words, None]
     words = [_as_thing(word, around[index], around[index + 2]) for index, word in enumerate(words)]
-    return [_describing(words, index) for index in range(len(words))]
+    words = [_describing(words, index) for index in range(len(words))]
+    return [word for index, word in enumerate(words) if not _passive_mark(words, index)]
+
+
+def _foreign_name(spelled: str) -> str:
+    """基努·里维斯 -> Keanu Reeves; a part that nobody lists is the dictionary's name, or spelled by sound."""
+    parts = lexicons.load().groups["name_parts"]
+    found = (parts.get(part) or dictionary.name(part) for part in spelled.split(NAME_DOT))
+    return " ".join(found)
 
 
 def _several(words: list[Word]) -> list[Word]:
@@ -85,12 +106,20 @@ def _several(words: list[Word]) -> list[Word]:
 
 
 def _describing(words: list[Word], index: int) -> Word:
-    """两名 击剑 选手: a verb between a measure word and a noun says what sort of noun, unless a clause goes on."""
+    """What a verb is that describes a noun: 两名 击剑 选手 (unless a clause goes on), 被 摧毁 的 飞船."""
     word, after = words[index], words[index + 1 : index + 2]
+    if word.kind == "verb" and index and words[index - 1].source == "被" and after and after[0].kind == "de":
+        return replace(word, kind="adjective", text=participle(word.text))
     between = word.kind == "verb" and index and words[index - 1].kind == "measure" and after and after[0].kind == "noun"
     if between and all(later.kind != "de" for later in words[index:]):
         return replace(word, kind="adjective")
     return word
+
+
+def _passive_mark(words: list[Word], index: int) -> bool:
+    """被 摧毁 的 飞船 is a destroyed spaceship: nobody is named who did it."""
+    after = words[index + 1 : index + 3]
+    return words[index].source == "被" and [word.kind for word in after] == ["adjective", "de"]
 
 
 def _as_thing(word: Word, before: Word | None, after: Word | None) -> Word:
