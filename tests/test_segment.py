@@ -69,3 +69,14 @@ def test_the_dictionary_keeps_what_it_does_not_know() -> None:
     assert dictionary.senses("猫")[0] == "cat"
     assert dictionary.senses("鿿") == []
     assert dictionary.translate("鿿").text == "鿿"
+
+
+def test_a_foreign_name_is_one_and_spelled_as_its_owner_does() -> None:
+    assert read("穿西装的丹尼‧德维托")[-1] == "Danny DeVito"
+    assert read("文森特‧梵高")[0] == "Vincent van Gogh"
+    assert read("托莱‧库苏")[0] == "Tuolai Kusu"
+
+
+def test_what_was_done_to_a_thing_describes_it() -> None:
+    assert read("被摧毁的宇宙飞船") == ["destroyed", "spaceship"]
+    assert read("被藤蔓覆盖的房子")[0] == "by"
