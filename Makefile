@@ -26,6 +26,10 @@ measure: .venv/ready
 fuzz: .venv/ready
 	EASEL_FUZZ=10000 $(BIN)/pytest tests/fuzz
 
+# What is promised when the bot is killed and the network fails, two hundred times over; fails when a promise is broken.
+chaos: .venv/ready
+	$(BIN)/python tests/chaos.py
+
 # The README's command help is made by the commands themselves.
 docs: .venv/ready
 	$(BIN)/cog -r README.md README.zh.md

@@ -53,8 +53,10 @@ class Deliveries:
             Moved: the chat has another name.
         """
         try:
-            if await insist(partial(self._send_parts, job_id), self._pause) is None:
-                return  # it is time to stop; the next start goes on
+            delivery = await self.delivery(job_id)
+            async with self._wire.turn(delivery.chat if delivery else ""):
+                if await insist(partial(self._send_parts, job_id), self._pause) is None:
+                    return  # it is time to stop; the next start goes on
         except Refused as error:
             log.warning("Job %s cannot be delivered: %s", job_id, error)
         await insist(partial(asyncio.to_thread, self._assistant.delivered, job_id), self._pause)

@@ -270,7 +270,8 @@ class Desk:
                 return
             rows = [buttons.cancel(job.id, "", answer.language)]
             notes, post = await self._deliveries.notes(job.id), Post(incoming.chat, answer.text, rows, incoming.message)
-            await once(post_once(self.wire, post, "status", notes))
+            async with self.wire.turn(incoming.chat):
+                await once(post_once(self.wire, post, "status", notes))
             if "status" in notes:
                 self._statuses[job.id] = Status(incoming.chat, notes["status"], answer.language, answer.position - 1)
 

@@ -73,7 +73,8 @@ async def insist_once(
         await post_once(wire, post, part, notes)
         return True
 
-    return await insist(attempt, pause) is not None
+    async with wire.turn(post.chat):
+        return await insist(attempt, pause) is not None
 
 
 def read_files(job: Job, pictures: Sequence[Picture]) -> list[File]:

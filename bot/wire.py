@@ -5,6 +5,7 @@ Chats, people and messages are named by strings: ``telegram:123`` for a chat or 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
@@ -106,6 +107,12 @@ class Wire(Protocol):
 
     async def say(self, chat: str, text: str, rows: Rows = (), reply: str = "") -> str:
         """Post a text that is not worth looking for. Returns the message."""
+
+    def turn(self, chat: str) -> asyncio.Lock:
+        """Held while something is posted in a chat, until it is known whether it was.
+
+        So nothing else is on its way there while one looks for what arrived.
+        """
 
     def know(self, chat: str, message: str) -> None:
         """Told of a message that was posted before this process began."""

@@ -13,6 +13,7 @@ misbehave. It knows private chats and groups; channels, inline results, payments
 from __future__ import annotations
 
 import copy
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -53,21 +54,43 @@ class Call:
     at: float
     code: int = 0
     description: str = ""
+    fault: Fault | None = None
+    done: float = 0.0
 
 
 @dataclass
 class Fault:
-    """How to misbehave: answer with an error, wait first, cut the connection before or after doing what was asked."""
+    """How to misbehave: answer with an error, wait first, cut the connection before or after doing what was asked.
+
+    Args:
+        delay, hold: seconds to wait before doing what is asked, and after that before the answer.
+        cut: ``upload`` in the middle of the request, ``before`` or ``after`` doing what is asked.
+    """
 
     code: int = 0
     description: str = ""
     parameters: Values = field(default_factory=dict)
     delay: float = 0.0
-    cut: str = ""  # "before" or "after"
+    hold: float = 0.0
+    cut: str = ""
 
     @classmethod
     def flood(cls, seconds: int) -> Fault:
         return cls(429, f"Too Many Requests: retry after {seconds}", {"retry_after": seconds})
+
+
+#: Everything that goes wrong between a bot and Telegram. A bot that waits for an answer has given up when one that
+#: is held comes; whether it was done is the same to see from there.
+WEATHER = (
+    Fault.flood(1),
+    Fault(500, "Internal Server Error"),
+    Fault(502, "Bad Gateway"),
+    Fault(cut="upload"),
+    Fault(cut="before"),
+    Fault(cut="after"),
+    Fault(delay=2.5, cut="before"),
+    Fault(hold=2.5, cut="after"),
+)
 
 
 class BotApi:
@@ -85,7 +108,12 @@ class BotApi:
         self.commands: dict[str, list[dict[str, str]]] = {}
         self.webhook: Values = {}
         self.faults: list[tuple[str, Fault]] = []
+        #: Which part of all calls goes wrong in one of the ways of `WEATHER`.
+        self.weather = 0.0
+        self.dice = random.Random(0)
         self.log: dict[int, dict[int, Values]] = {}
+        #: When which message of the bot was posted.
+        self.posted_at: dict[int, float] = {}
         self._updates: list[Values] = []
         self._queries: set[str] = set()
         self._allowed: list[str] = []
@@ -134,9 +162,11 @@ class BotApi:
     def push(self, kind: str, content: Values) -> int:
         """Announce an update of any kind; returns its id."""
         with self._changed:
-            update = {"update_id": next(self._update_ids), kind: copy.deepcopy(content)}
+            update: Values = {"update_id": next(self._update_ids), kind: copy.deepcopy(content)}
             self._updates.append(update)
             self._changed.notify_all()
+            if self.webhook:
+                self._http.deliver()
             return int(update["update_id"])
 
     def say(self, user: int, text: str, **more: Any) -> Values:
@@ -216,6 +246,16 @@ class BotApi:
         with self._changed:
             self.faults += [(method, fault)] * times
 
+    def undelivered(self) -> Values | None:
+        """The next update for the webhook."""
+        with self._changed:
+            return self._updates[0] if self._open and self.webhook and self._updates else None
+
+    def delivered(self, update: Values) -> None:
+        with self._changed:
+            self._updates.remove(update)
+            self._changed.notify_all()
+
     # --- answering --------------------------------------------------------------------------------------------
 
     def fault_for(self, method: str) -> Fault:
@@ -224,11 +264,11 @@ class BotApi:
                 if name == method or (name == "*" and method != "getUpdates"):
                     del self.faults[index]
                     return fault
-            return Fault()
+            return self.dice.choice(WEATHER) if self.dice.random() < self.weather else Fault()
 
     def answer(self, method: str, values: Values, files: dict[str, bytes], fault: Fault) -> tuple[int, Values]:
         """Do what is asked. Returns the HTTP status and the JSON."""
-        call = Call(method, values, files, time.monotonic())
+        call = Call(method, values, files, time.monotonic(), fault=fault)
         try:
             if fault.code:
                 raise ApiError(fault.code, fault.description or "fault", **fault.parameters)
@@ -244,6 +284,7 @@ class BotApi:
             if error.parameters:
                 payload["parameters"] = error.parameters
         with self._changed:
+            call.done = time.monotonic()
             if method != "getUpdates":
                 self.calls.append(call)
             self._changed.notify_all()
@@ -280,6 +321,8 @@ class BotApi:
 
     def _setWebhook(self, values: Values, files: Any) -> bool:
         self.webhook = values if values.get("url") else {}
+        if self.webhook:
+            self._http.deliver()
         return True
 
     def _deleteWebhook(self, values: Values, files: Any) -> bool:
@@ -404,6 +447,7 @@ class BotApi:
             message["reply_markup"] = keyboard
         message = {key: value for key, value in message.items() if value != ""}
         self.log.setdefault(place["id"], {})[message["message_id"]] = message
+        self.posted_at[message["message_id"]] = time.monotonic()
         return message
 
     def _check_rate(self, place: Values) -> None:
@@ -424,8 +468,8 @@ class BotApi:
 
     def _edit(self, message: Values, values: Values, content: Values) -> Values:
         keyboard = keyboard_of(values.get("reply_markup"))
-        before = {key: message.get(key) for key in (*content, "reply_markup")}
-        if before == {**content, "reply_markup": keyboard}:
+        before = {key: message.get(key, "") for key in content}
+        if before == content and message.get("reply_markup") == keyboard:
             raise bad(
                 "message is not modified: specified new message content and reply markup are exactly the same as a "
                 "current content and reply markup of the message"

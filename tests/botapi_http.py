@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import urllib.parse
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from botapi import BotApi
+    from botapi import BotApi, Fault
 
 Values = dict[str, Any]
 
@@ -21,6 +23,24 @@ class Server(ThreadingHTTPServer):
     def __init__(self, api: BotApi) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.api = api
+        self._posting = threading.Lock()
+
+    def deliver(self) -> None:
+        """Post what waits to the webhook, one after the other, again and again until it is taken."""
+        threading.Thread(target=self._deliver, daemon=True).start()
+
+    def _deliver(self) -> None:
+        with self._posting:
+            while (update := self.api.undelivered()) is not None:
+                secret = str(self.api.webhook.get("secret_token", ""))
+                head = {"Content-Type": "application/json", "X-Telegram-Bot-Api-Secret-Token": secret}
+                body = json.dumps(update).encode()
+                try:
+                    urllib.request.urlopen(urllib.request.Request(self.api.webhook["url"], body, head), timeout=5)
+                except OSError:
+                    time.sleep(0.2)
+                else:
+                    self.api.delivered(update)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A bot that was killed leaves broken connections behind; there is nobody to tell."""
@@ -29,12 +49,20 @@ class Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Server
+    fault: Fault
 
     def do_GET(self) -> None:
+        self.fault = self.server.api.fault_for(urllib.parse.urlsplit(self.path).path.rpartition("/")[2])
         self._handle(b"")
 
     def do_POST(self) -> None:
-        self._handle(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        length = int(self.headers.get("Content-Length", 0))
+        self.fault = self.server.api.fault_for(self.path.rpartition("/")[2])
+        if self.fault.cut == "upload":
+            self.rfile.read(length // 2)
+            self.close_connection = True
+            return
+        self._handle(self.rfile.read(length))
 
     def log_message(self, format: str, *args: Any) -> None:
         """Tests look at `BotApi.calls` instead."""
@@ -53,12 +81,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._call(api, tail, *_values(path.query, self.headers.get("Content-Type", ""), body))
 
     def _call(self, api: BotApi, method: str, values: Values, files: dict[str, bytes]) -> None:
-        fault = api.fault_for(method)
+        fault = self.fault
         time.sleep(fault.delay)
         if fault.cut == "before":
             self.close_connection = True
             return
         code, payload = api.answer(method, values, files, fault)
+        time.sleep(fault.hold)
         if fault.cut == "after":
             self.close_connection = True
             return

@@ -98,7 +98,7 @@ def test_a_message_becomes_a_picture_with_its_prompt_and_buttons(api: BotApi, bo
     assert "red apple" in sent["caption"] and "tiny" in sent["caption"] and "种子" in sent["caption"]
     assert sent["reply_to_message"]["message_id"] == asked["message_id"]
     labels = [button["text"] for row in sent["reply_markup"]["inline_keyboard"] for button in row]
-    assert [label[0] for label in labels] == ["⭐"] * 5 + ["🔁", "📄", "❓", "🗑"]
+    assert [label[0] for label in labels] == ["⭐"] * 5 + ["🔁", "📄", "❓", "🗑", "🚩"]
     settled(bot)
     assert len(api.messages(1)) == 1, "the status message is gone"
     assert all(call.code == 200 for call in api.calls)
@@ -265,7 +265,7 @@ def test_commands(api: BotApi, home: Path) -> None:
         api.say(9, "/stats", language_code="en")
         assert "prompts" in text(api, 9, "Statistics")["text"]
         api.wait_for(lambda: len(api.commands) == 2)
-        menu = ["help", "model", "raw", "amount", "never", "settings", "status", "cancel", "forget_me"]
+        menu = ["help", "model", "raw", "amount", "never", "settings", "status", "cancel", "report", "forget_me"]
         assert [c["command"] for c in api.commands["default:zh"]] == menu
 
 

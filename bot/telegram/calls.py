@@ -77,7 +77,7 @@ def told_plainly() -> Iterator[None]:
     except InvalidToken:
         raise
     except (BadRequest, Forbidden) as error:
-        raise (Unchanged if "message is not modified" in str(error) else Refused)(str(error)) from error
+        raise (Unchanged if "message is not modified" in str(error).lower() else Refused)(str(error)) from error
     except TelegramError as error:
         if "too large" in str(error).lower():
             raise Refused(str(error)) from error

@@ -42,10 +42,11 @@ def _readable(update: dict[str, Any]) -> dict[str, Any]:
 
 def who(update: Update) -> tuple[str, str]:
     """User and chat of an update, empty where it has none. In a group, who writes as a group or channel goes by its
-    name; nobody does so in private."""
-    chat = update.effective_chat
-    private = chat is not None and chat.type == ChatType.PRIVATE
-    user = update.effective_user if private else update.effective_sender
+    name; in private there is nobody but the one whose number the chat has."""
+    user, chat = update.effective_sender, update.effective_chat
+    if chat is not None and chat.type == ChatType.PRIVATE:
+        person = update.effective_user
+        user = person if person is not None and person.id == chat.id else None
     return f"{FRONT}:{user.id}" if user else "", f"{FRONT}:{chat.id}" if chat else ""
 
 
@@ -71,12 +72,18 @@ def read(update: Update, me: str) -> Incoming | None:
     if query and query.message:
         # The button may hang on a message so old that Telegram tells no more of it than its number.
         key, under = f"{FRONT}:press:{update.update_id}:{query.id}", str(query.message.message_id)
-        return Incoming(key, chat, user, query.data or "", language, under, PRESS)
+        return Incoming(key, chat, user, _whole(query.data or ""), language, under, PRESS)
     if message and not filters.StatusUpdate.ALL.filter(update) and (found := _meant(message, me)):
         # The time too: after a quiet week, Telegram counts updates from a random number on.
         key = f"{FRONT}:{update.update_id}:{message.date.timestamp():.0f}"
-        return Incoming(key, chat, user, found[1], language, str(message.message_id), found[0], _replied(message))
+        about = (language, str(message.message_id), found[0], _replied(message))
+        return Incoming(key, chat, user, _whole(found[1]), *about)
     return None
+
+
+def _whole(text: str) -> str:
+    """The text without halves of surrogate pairs, which JSON can carry and no database takes."""
+    return text.encode(errors="replace").decode()
 
 
 def _replied(message: Message) -> str:

@@ -42,7 +42,7 @@ class TelegramWire:
         self.bot = bot
         self.numbers = Numbers()
         self._pause = pause
-        # One post at a time in a chat, so that whatever has an unknown number there came before.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     # --- posting ----------------------------------------------------------------------------------------------
@@ -93,6 +93,9 @@ class TelegramWire:
         return self._locks.setdefault(chat, asyncio.Lock())
 
     # --- finding ----------------------------------------------------------------------------------------------
+
+    def turn(self, chat: str) -> asyncio.Lock:
+        return self._turns.setdefault(chat, asyncio.Lock())
 
     def know(self, chat: str, message: str) -> None:
         self.numbers.posted(number(chat), [int(message)])
