@@ -176,7 +176,7 @@ def check_models(patient: Patient) -> Iterator[Finding]:
 
     settings = patient.settings
     try:
-        profiles = load_profiles(BUILT_IN, settings.models)
+        built_in, profiles = load_profiles(BUILT_IN), load_profiles(BUILT_IN, settings.models)
     except ProfileError as error:
         yield Finding("models", BROKEN, str(error))
         return
@@ -184,6 +184,8 @@ def check_models(patient: Patient) -> Iterator[Finding]:
         yield Finding("models", BROKEN, f"EASEL_MODEL={settings.model} is no model; see `easel models list`.")
     for model, profile in profiles.items():
         chosen = model == settings.model
+        if not chosen and profile == built_in.get(model) and not Path(profile.source).exists():
+            continue  # one of ours that nobody here wants
         for problem in problems(profile):
             advice = "fetch its weights again, or choose another model."
             yield Finding("models", BROKEN if chosen else WARNING, f"{model}: {problem}; {advice}")
