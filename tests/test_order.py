@@ -157,9 +157,7 @@ def test_a_nude_picture_of_a_child_is_never_shown(api: BotApi, home: Path) -> No
         assert not Path(bot.assistant.pictures(1)[0].path).exists()
 
 
-def test_without_a_detector_the_admins_word_counts(
-    api: BotApi, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_detector_the_admins_word_counts(api: BotApi, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.commands_safety.model_file", lambda: None)
     running = RunningBot(api, home, EASEL_SAFETY_UNCHECKED="blur")
     running.change = lambda assistant: None
@@ -328,3 +326,24 @@ def test_the_block_list_is_part_of_the_database(api: BotApi, bot: RunningBot) ->
     settled(bot)
     assert not api.messages(GROUP)
     assert [row.who for row in bot.assistant.tables.blocked.list()] == ["telegram:-100500"]
+
+
+# --- what people send -----------------------------------------------------------------------------------------------
+
+
+def test_pictures_of_any_kind_get_a_sentence_and_are_not_fetched(api: BotApi, bot: RunningBot) -> None:
+    sizes = ((8000, 5000), (1, 1), (0, 0), (10**6, 10**6))
+    photos = [{"file_id": f"p{n}", "file_unique_id": "x", "width": w, "height": h} for n, (w, h) in enumerate(sizes)]
+    api.push("message", api.message(1, photo=photos, caption="a cat"))
+    for name in ("bomb.png", "corrupt.jpg", "../../x.png", "not a picture.exe"):
+        document = {"file_id": "d", "file_unique_id": "d", "file_name": name, "file_size": 2**40}
+        api.push("message", api.message(1, document=document))
+    api.wait_for(lambda: len(api.messages(1, "text")) == 5)
+    settled(bot)
+    assert {message["text"] for message in api.messages(1)} == {"我只看得懂文字。用一句话告诉我你想看到什么吧。"}
+    assert not api.calls_of("getFile") and not bot.assistant.stats()["jobs_done"]
+
+
+def test_half_a_character_is_no_reason_to_lose_a_request(api: BotApi, bot: RunningBot) -> None:
+    api.say(1, "a red apple \ud83c")
+    assert "apple" in photo(api, 1)["caption"]
