@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from promptlib.brief import ATTRIBUTE_KINDS, Brief, Phrase
 from promptlib.records import Hit, Prompt, Tag, Target
-from promptlib.understanding.editing import groups
+from promptlib.understanding.finding import groups
 
 #: Finds the word of a list that is nearest in meaning, and how near it is (a cosine), or None for nothing near.
 Nearest = Callable[[str, Sequence[str]], tuple[str, float] | None]

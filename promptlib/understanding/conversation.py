@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from promptlib import lexicon as lexicons
 from promptlib.brief import ATTRIBUTE_KINDS, Brief, Phrase, Word, first_alone
-from promptlib.understanding import degrees, editing
+from promptlib.understanding import avoiding, blending, degrees, editing, finding
 from promptlib.understanding.parameters import Parameters, number
 from promptlib.understanding.request import Message, read_clause, unframed
 from promptlib.understanding.words import gerund
@@ -88,7 +88,7 @@ def _names_known(new: str, previous: Brief, message: Message) -> bool:
     if _PRONOUNS.match(new):
         return True
     return bool(re.match(r"make\b", message.text.strip(), re.IGNORECASE)) and any(
-        editing.find(previous, word) is not None
+        finding.find(previous, word) is not None
         for phrase in read_clause(unframed(new), message.quotes).phrases
         for word in phrase.nouns()[-1:]
     )
@@ -132,10 +132,10 @@ def _say(brief: Brief, part: str, message: Message, first: bool) -> Brief | None
     )
     reading = read_clause(stripped, message.quotes)
     for thing in reading.avoid:
-        brief = editing.avoid(brief, thing)
+        brief = avoiding.avoid(brief, thing)
     if first and not reading.avoid and _stands_alone(brief, reading.phrases, stripped):
         return None
-    for group in editing.groups(reading.phrases):
+    for group in finding.groups(reading.phrases):
         brief = editing.merge(brief, group)
     return brief
 
@@ -157,7 +157,7 @@ def _stands_alone(brief: Brief, phrases: list[Phrase], text: str) -> bool:
     head = phrases[0].head
     if head is None or head.domain not in _PICTURE_DOMAINS or _PRONOUNS.search(text):
         return False
-    if editing.find(brief, head) is not None or _THERE_IS.match(text):
+    if finding.find(brief, head) is not None or _THERE_IS.match(text):
         return False
     complete = re.match(r"(?:an?|some|two|three|\d+)\s|[一两三]", text) is not None
     return complete or head.domain in {"animal", "vehicle", "building", "landmark", "fantasy"}
@@ -177,10 +177,10 @@ def _restore(brief: Brief, groups: dict[str, str], message: Message) -> Brief | 
         phrases = [replace(phrase, joined=False) for phrase in brief.removed[-1:]]
     heads = [head for phrase in phrases if (head := phrase.head)]
     if not heads or not any(
-        editing.was_removed(brief, head) or editing.find(brief, head) is not None for head in heads
+        avoiding.was_removed(brief, head) or finding.find(brief, head) is not None for head in heads
     ):
         return None
-    for group in editing.groups(phrases):
+    for group in finding.groups(phrases):
         brief = editing.restore(brief, group)
     return brief
 
@@ -229,9 +229,9 @@ def _remove(brief: Brief, groups: dict[str, str], message: Message) -> Brief | N
         last = next(
             (head for phrase in reversed(brief.phrases[1:]) if phrase.slot == "subject" and (head := phrase.head)), None
         )
-        return editing.avoid(brief, last.text) if last is not None else None
+        return avoiding.avoid(brief, last.text) if last is not None else None
     for phrase in _read(groups["old"], message):
-        brief = editing.avoid(
+        brief = avoiding.avoid(
             brief, " ".join(w.text for w in phrase.words if w.kind not in ("article", "relation", "and"))
         )
     return brief
@@ -239,19 +239,19 @@ def _remove(brief: Brief, groups: dict[str, str], message: Message) -> Brief | N
 
 def _increase(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
     """多画一只, one more of them: so many more of the main subject."""
-    at = editing.main_subject(brief)
+    at = finding.main_subject(brief)
     if at is None:
         return None
     said = next((word.text for word in brief.phrases[at].words if word.kind == "number" and word.text), "one")
-    return editing.set_number(brief, (number(said) or 1) + number(groups["n"]), groups["n"])
+    return blending.set_number(brief, (number(said) or 1) + number(groups["n"]), groups["n"])
 
 
 def _number(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
-    return editing.set_number(brief, number(groups["n"]), groups["n"])
+    return blending.set_number(brief, number(groups["n"]), groups["n"])
 
 
 def _add(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
-    for group in editing.groups(_read(groups["new"], message)):
+    for group in finding.groups(_read(groups["new"], message)):
         brief = editing.merge(brief, editing.worn(brief, group))
     return brief
 

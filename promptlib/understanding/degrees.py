@@ -13,7 +13,7 @@ from dataclasses import replace
 from promptlib import lexicon as lexicons
 from promptlib.brief import ATTRIBUTE_KINDS, Brief, Phrase, Word
 from promptlib.lexicon import Degree
-from promptlib.understanding import editing
+from promptlib.understanding import avoiding, blending, editing, finding
 from promptlib.understanding.request import read_clause
 from promptlib.understanding.words import positive_of, positives
 
@@ -169,11 +169,11 @@ def _quantity(brief: Brief, noun: str, quality: str, label: str, clause: str) ->
     mass = thing.domain in ("mass", "material") or thing.text in _UNCOUNTED
     text = thing.text if mass else lexicon.plural(lexicon.lemma(thing.text))
     amount = Word(("a little" if mass else "a few") if less else "lots of", "number")
-    at = editing.find(brief, thing)
+    at = finding.find(brief, thing)
     if at is None:
         return editing.merge(brief, [Phrase((amount, Word(text, "noun", thing.domain)), "subject")])
     words = [
-        replace(w, text=text) if editing.same(w, thing) and w.kind == "noun" else w for w in brief.phrases[at].words
+        replace(w, text=text) if finding.same(w, thing) and w.kind == "noun" else w for w in brief.phrases[at].words
     ]
     words = [w for w in words if w.kind not in ("number", "article", "measure")]
     first = 1 if words[0].kind in ("relation", "verb", "and") else 0
@@ -186,8 +186,8 @@ def _change(brief: Brief, degree: Degree, noun: str, less: bool) -> Brief:
     steps, others = (degree.less, degree.more) if less else (degree.more, degree.less)
     target = _target(noun) or _reached(brief, steps, noun)
     if not steps:
-        return editing.avoid(brief, degree.name)
-    at = editing.find(brief, target) if target is not None and degree.slot == "attribute" else None
+        return avoiding.avoid(brief, degree.name)
+    at = finding.find(brief, target) if target is not None and degree.slot == "attribute" else None
     step = _next_step(brief if at is None else replace(brief, phrases=(brief.phrases[at],)), steps)
     brief = _without(brief, (*steps, *others), at)
     if target is not None and target.text != "background" and degree.slot == "attribute":
@@ -209,11 +209,11 @@ def _with_named(brief: Brief, noun: str) -> Brief:
     """The brief with the things of a wish that are not there yet: a bluer *sky and sea*."""
     if not noun or _WHOLE.fullmatch(noun.lower()):
         return brief
-    empty = editing.main_subject(brief) is None
+    empty = finding.main_subject(brief) is None
     phrases = read_clause(noun).phrases
     for index, phrase in enumerate(phrases):
         head = phrase.head
-        if head is None or head.domain in ("part", "background") or editing.find(brief, head) is not None:
+        if head is None or head.domain in ("part", "background") or finding.find(brief, head) is not None:
             continue
         if not empty and index == 0:
             continue
@@ -228,7 +228,7 @@ def _reached(brief: Brief, steps: tuple[str, ...], noun: str) -> Word | None:
     if noun:
         return None
     first = {step.split(",")[0].strip() for step in steps}
-    main = editing.main_subject(brief)
+    main = finding.main_subject(brief)
     for index, phrase in enumerate(brief.phrases):
         for at, word in enumerate(phrase.words):
             if index != main and word.text in first and word.kind in ATTRIBUTE_KINDS:
@@ -283,12 +283,12 @@ def _about(brief: Brief, target: Word, degree: Degree, step: str, less: bool) ->
         step.split(",")[0] if not color or _said(brief, target, degree) else degree.name,
         "color" if color else "adjective",
     )
-    at = editing.find(brief, target)
+    at = finding.find(brief, target)
     if at is None:
         paired = lexicons.load().lemma(target.text) in _PAIRED
         text = replace(target, text=lexicons.load().plural(target.text) if paired else target.text)
-        return editing.give_part(brief, word, text)
-    blended = editing.blend(brief.phrases[at], (word,))
+        return blending.give_part(brief, word, text)
+    blended = blending.blend(brief.phrases[at], (word,))
     return replace(brief, phrases=(*brief.phrases[:at], blended, *brief.phrases[at + 1 :]))
 
 
@@ -298,26 +298,26 @@ def _is_color(degree: Degree) -> bool:
 
 
 def _said(brief: Brief, target: Word, degree: Degree) -> bool:
-    at = editing.find(brief, target)
+    at = finding.find(brief, target)
     return at is not None and any(w.text.endswith(degree.name) for w in brief.phrases[at].words)
 
 
 def _about_subject(brief: Brief, degree: Degree, step: str, less: bool) -> Brief:
     """A quality of the picture's main subject; a colour stands on its own as well, so that it weighs more."""
     pieces = [Word(text.strip(), "color" if _is_color(degree) else "adjective") for text in step.split(",")]
-    at = editing.main_subject(brief)
+    at = finding.main_subject(brief)
     if at is not None and _is_color(degree) and not less:
         words = brief.phrases[at].words
         others = [w for w in words if w.kind == "color" and not w.text.endswith(degree.name)]
         if others:
-            blended = editing.blend(brief.phrases[at], (Word(degree.name, "color"),))
+            blended = blending.blend(brief.phrases[at], (Word(degree.name, "color"),))
             brief = replace(brief, phrases=(*brief.phrases[:at], blended, *brief.phrases[at + 1 :]))
-    if at is not None and _is_color(degree) and editing.several_subjects(brief):
-        blended = editing.blend(brief.phrases[at], pieces[:1])
+    if at is not None and _is_color(degree) and finding.several_subjects(brief):
+        blended = blending.blend(brief.phrases[at], pieces[:1])
         return replace(brief, phrases=(*brief.phrases[:at], blended, *brief.phrases[at + 1 :]))
     if at is not None and not _is_color(degree):
         return replace(
             brief,
-            phrases=(*brief.phrases[:at], editing.blend(brief.phrases[at], pieces), *brief.phrases[at + 1 :]),
+            phrases=(*brief.phrases[:at], blending.blend(brief.phrases[at], pieces), *brief.phrases[at + 1 :]),
         )
     return replace(brief, phrases=(*brief.phrases, *[Phrase((piece,), "color") for piece in pieces]))
