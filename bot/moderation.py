@@ -7,6 +7,7 @@ chosen. What `screening.ALWAYS` names is outside of all choices. Knows no chat l
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,8 +103,8 @@ class Moderation:
         Raises:
             EaselError: there is no such matter or choice.
         """
-        fits = 0 < int(choice) <= 100 if matter == "threshold" and choice.isdecimal() else choice in CHOICES
-        if matter not in (*screening.MATTERS, "threshold") or not fits:
+        percent = matter == "threshold" and re.fullmatch("[1-9][0-9]?|100", choice)
+        if not percent and not (matter in screening.MATTERS and choice in CHOICES):
             matters, choices = "|".join(screening.MATTERS), "|".join(CHOICES)
             raise EaselError(f"Write {matters} and {choices}, or threshold and a number from 1 to 100.")
         self.db.execute("INSERT OR REPLACE INTO safety VALUES (?, ?, ?)", [chat, matter, choice])

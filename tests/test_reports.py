@@ -1,0 +1,103 @@
+"""Reports are noted once and settled once; a removed prompt is gone from everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import CHAT, USER
+
+from bot.assistant import Assistant
+from bot.errors import NotPainted, TooManyReports
+from bot.messages import Incoming
+from bot.reports import DISMISSED, MOST, REMOVED
+from pipeline.jobs import Job, Picture
+
+Make = Callable[..., Incoming]
+OTHER = "telegram:8"
+
+
+def requested(assistant: Assistant, incoming: Incoming) -> Job:
+    job = assistant.answer(incoming).job
+    assert job is not None
+    return job
+
+
+def test_a_report_is_noted_once_for_a_person_and_a_job(assistant: Assistant) -> None:
+    reports = assistant.tables.reports
+    assert reports.add(1, CHAT, USER, "k1") and reports.add(1, CHAT, USER, "k1"), "the same message again"
+    assert not reports.add(1, CHAT, USER, "k2")
+    assert reports.add(1, CHAT, OTHER, "k3") and reports.add(2, CHAT, USER, "k4")
+    assert [(report.job, report.who) for report in reports.open()] == [(1, USER), (1, OTHER), (2, USER)]
+
+
+def test_a_report_is_settled_once(assistant: Assistant) -> None:
+    reports = assistant.tables.reports
+    reports.add(1, CHAT, USER, "k")
+    reports.note(1, "9", "17")
+    found = reports.get(1)
+    assert found is not None and found.told == {"9": "17"} and found.settled == ""
+    assert reports.settle(1, DISMISSED, "telegram:1") and not reports.settle(1, REMOVED, "telegram:1")
+    assert not reports.open() and reports.get(2) is None
+
+
+def test_one_person_reports_only_so_much_a_day(assistant: Assistant) -> None:
+    reports = assistant.tables.reports
+    for job in range(1, MOST + 1):
+        assert reports.add(job, CHAT, USER, f"k{job}")
+    with pytest.raises(TooManyReports):
+        reports.add(MOST + 1, CHAT, USER, "more")
+    assert len(reports.open()) == MOST
+    assert reports.add(MOST + 1, CHAT, OTHER, "other")
+
+
+def test_a_prompt_is_removed_everywhere(assistant: Assistant, incoming: Make, tmp_path: Path) -> None:
+    first = requested(assistant, incoming("a purple walrus on a unicycle"))
+    second = requested(assistant, incoming("a purple walrus on a unicycle", user=OTHER, chat=OTHER))
+    kept = requested(assistant, incoming("a red apple"))
+    tables = assistant.tables
+    for job in (first, kept):
+        path = tmp_path / f"{job.id}.png"
+        path.write_bytes(b"picture")
+        tables.queue.add_picture(Picture(job.id, 1, 1, str(path)))
+    assistant.rate(first.id, USER, 5)
+    assistant.rate(kept.id, USER, 5)
+    assistant.index.refresh(tables.library)
+    before = len(assistant.index)
+
+    removed = assistant.remove_everywhere(first.id, "telegram:1")
+
+    assert [job.id for job in removed] == [first.id, second.id]
+    assert not (tmp_path / f"{first.id}.png").exists() and (tmp_path / f"{kept.id}.png").exists()
+    assert {tables.queue.get(job.id).status for job in (first, second)} == {"cancelled"}
+    assert tables.queue.get(kept.id).status == "queued"
+    assert not [prompt for prompt in tables.library.search("walrus unicycle") if prompt.source == "painted"]
+    assistant.index.refresh(tables.library)
+    assert len(assistant.index) == before - 1
+    hits = tables.writer.find("a purple walrus on a unicycle", assistant.profile("sd15"), USER)
+    assert "unicycle" not in " ".join(hit.prompt.text for hit in hits)
+
+
+def test_what_was_removed_is_painted_no_more_by_whomever(assistant: Assistant, incoming: Make) -> None:
+    for chat in (CHAT, OTHER):
+        assistant.set_amount(chat, "none")
+    job = requested(assistant, incoming("a purple walrus on a unicycle"))
+    assistant.remove_everywhere(job.id, "telegram:1")
+    with pytest.raises(NotPainted):
+        assistant.again(job.id, incoming("a:1"))
+    with pytest.raises(NotPainted):
+        assistant.answer(incoming("a purple walrus on a unicycle", user=OTHER, chat=OTHER))
+    with pytest.raises(NotPainted):
+        assistant.paint_now(job)
+    assistant.rate(job.id, OTHER, 5)
+    assert not [p for p in assistant.tables.library.search("walrus unicycle") if p.source == "painted"]
+    assert requested(assistant, incoming("a red apple")).id
+
+
+def test_again_obeys_what_was_chosen_since(assistant: Assistant, incoming: Make) -> None:
+    job = requested(assistant, incoming("a beheaded knight"))
+    assistant.tables.moderation.choose(CHAT, "gore", "block")
+    with pytest.raises(NotPainted):
+        assistant.again(job.id, incoming("a:1"))
+    assert assistant.answer(incoming("a beheaded knight")).job is None
