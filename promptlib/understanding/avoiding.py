@@ -5,6 +5,7 @@ Knows nothing of how people say so. Each operation returns a new brief.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ def avoid(brief: Brief, thing: str) -> Brief:
     lowered = thing.lower()
     entry = lexicon.find_english(lowered)
     word = Word(lowered, entry.kind if entry else "noun", entry.domain if entry else "")
+    brief = _clear(brief, lexicon.lemma(lowered))
     kept: list[Phrase] = []
     removed: list[Phrase] = []
     dropping = False
@@ -38,6 +40,13 @@ def avoid(brief: Brief, thing: str) -> Brief:
             kept.append(phrase)
     avoided = tuple(dict.fromkeys((*brief.avoid, thing)))
     return replace(brief, phrases=tuple(kept), removed=(*brief.removed, *removed), avoid=avoided)
+
+
+def _clear(brief: Brief, thing: str) -> Brief:
+    """No rain: a rainy night is a night."""
+    said = re.compile(rf"\b{re.escape(thing)}{re.escape(thing[-1:])}?y ")
+    phrases = (replace(p, words=tuple(replace(w, text=said.sub("", w.text)) for w in p.words)) for p in brief.phrases)
+    return replace(brief, phrases=tuple(phrases))
 
 
 def _names(phrase: Phrase, word: Word) -> bool:

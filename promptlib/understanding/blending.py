@@ -84,6 +84,9 @@ def set_number(brief: Brief, count: int, written: str) -> Brief:
     last = head_position(words)
     assert last is not None  # a subject has a noun
     text = lexicon.lemma(words[last].text)
+    first, _, rest = text.partition(" ")
+    if rest and (said := lexicon.english.get(first)) and said.kind == "number":
+        text = lexicon.lemma(rest)  # 两个人 is one word, two people
     words[last] = replace(words[last], text=lexicon.plural(text) if count > 1 else text)
     lead = 1 if words[0].kind in ("relation", "and") else 0
     names = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

@@ -206,7 +206,22 @@ def _replace_main(brief: Brief, groups: dict[str, str], message: Message) -> Bri
     if doing := _doing(groups["new"]):
         return _say(brief, doing, message, first=False)
     new = _read(groups["new"], message)
+    if made_of := _made_of(brief, groups["new"], new):
+        return editing.merge(brief, [made_of])
     return editing.substitute(brief, new) if new else None
+
+
+def _made_of(brief: Brief, text: str, new: list[Phrase]) -> Phrase | None:
+    """换成巧克力的: a cake of it, not the thing itself."""
+    at = finding.main_subject(brief)
+    main = brief.phrases[at].head if at is not None else None
+    if len(new) != 1 or not text.endswith("的") or main is None or main.domain in ("person", "animal"):
+        return None
+    head = new[0].head
+    if head is None or head.domain not in ("food", "mass", "material", "plant"):
+        return None
+    words = tuple(replace(w, kind="material") if w.kind == "noun" else w for w in new[0].words)
+    return Phrase(words, "attribute")
 
 
 def _doing(text: str) -> str:
@@ -247,6 +262,10 @@ def _increase(brief: Brief, groups: dict[str, str], message: Message) -> Brief |
 
 
 def _number(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    at = finding.main_subject(brief)
+    main = brief.phrases[at].head if at is not None else None
+    if "who" in groups and (main is None or main.domain != "person"):
+        return None  # two people beside a castle, not two castles
     return blending.set_number(brief, number(groups["n"]), groups["n"])
 
 

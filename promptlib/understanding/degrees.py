@@ -184,6 +184,7 @@ def _quantity(brief: Brief, noun: str, quality: str, label: str, clause: str) ->
 def _change(brief: Brief, degree: Degree, noun: str, less: bool) -> Brief:
     brief = _with_named(brief, noun)
     steps, others = (degree.less, degree.more) if less else (degree.more, degree.less)
+    steps = _with_extreme(steps)
     target = _target(noun) or _reached(brief, steps, noun)
     if not steps:
         return avoiding.avoid(brief, degree.name)
@@ -203,6 +204,12 @@ def _change(brief: Brief, degree: Degree, noun: str, less: bool) -> Brief:
     if degree.slot == "camera":
         brief, pieces = editing.merge(brief, pieces[:1]), pieces[1:]
     return replace(brief, phrases=(*brief.phrases, *pieces))
+
+
+def _with_extreme(steps: tuple[str, ...]) -> tuple[str, ...]:
+    """The steps and one more, where the last but says "very": who asks again gets more."""
+    last = steps[-1].split(",")[0] if steps else ""
+    return (*steps, last.replace("very ", "extremely ", 1)) if last.startswith("very ") else steps
 
 
 def _with_named(brief: Brief, noun: str) -> Brief:

@@ -32,6 +32,8 @@ from promptlib.understanding.words import MODIFIER_SLOTS
 _POSTURES = ("sitting", "standing", "lying", "kneeling", "squatting", "sleeping", "walking", "running", "jumping")
 
 
+#: Whoever is, sleeps no more.
+_AWAKE = {"awake", "wide awake"}
 #: Kinds of which a picture has one at a time: a new one takes the place of the old.
 _EXCLUSIVE = {
     "style": "style",
@@ -55,6 +57,10 @@ def merge(brief: Brief, group: Sequence[Phrase]) -> Brief:
         return insert(brief, len(brief.phrases), [first, *rest])
     head = first.head
     if first.slot == "attribute" and head is None:
+        if any(word.text in _AWAKE for word in first.words):
+            brief = replace(
+                brief, phrases=tuple(p for p in brief.phrases if not p.words[0].text.startswith("sleeping"))
+            )
         return describe(brief, first.words)
     if head is not None and first.slot == "subject":
         known = find(brief, head)
@@ -99,12 +105,15 @@ def _drop_background(brief: Brief) -> Brief:
 def _without_kind(brief: Brief, word: Word) -> Brief:
     """The brief without other words of a kind that a picture has one of."""
     group = _EXCLUSIVE[word.kind]
+    seasons = lexicons.load().groups["seasons"]
     kept: list[Phrase] = []
     for phrase in brief.phrases:
         words = tuple(
             w
             for w in phrase.words
-            if _EXCLUSIVE.get(w.kind) != group or (w.domain != word.domain and group == "weather")
+            if _EXCLUSIVE.get(w.kind) != group
+            or (w.domain != word.domain and group == "weather")
+            or (group == "time" and (w.text in seasons) != (word.text in seasons))
         )
         if words == phrase.words:
             kept.append(phrase)
@@ -207,7 +216,9 @@ def substitute(brief: Brief, new: Sequence[Phrase]) -> Brief:
     if (known := find(brief, head)) is not None:
         brief = with_phrase(brief, known, blend(brief.phrases[known], first.words))
         return insert(brief, known + 1, [replace(p, joined=True) for p in new[1:]])
-    for phrase_index in reversed(range(len(brief.phrases))):
+    main_at = main_subject(brief)
+    order = [*([main_at] if main_at is not None else []), *reversed(range(len(brief.phrases)))]
+    for phrase_index in order:
         phrase = brief.phrases[phrase_index]
         for position in reversed(range(len(phrase.words))):
             word = phrase.words[position]
