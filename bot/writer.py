@@ -129,7 +129,10 @@ class Writer:
                 f"That request has {len(text):,} characters; please describe the picture in at most {MAX_TEXT:,}."
             )
         begun = time.perf_counter()
-        brief = Brief("image", text, raw=text) if raw else self._understand(text, previous)
+        # What will not be painted is read the built-in way: no language model is shown it.
+        barred = screening.screen(text).matter in {*screening.ALWAYS, *blocked}
+        read = understand if barred else self._understand
+        brief = Brief("image", text, raw=text) if raw else read(text, previous)
         asked = screening.screen_brief(brief)
         brief = screening.refuse(brief, asked, blocked)
         understood = time.perf_counter()

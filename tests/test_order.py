@@ -328,6 +328,18 @@ def test_the_block_list_is_part_of_the_database(api: BotApi, bot: RunningBot) ->
     assert [row.who for row in bot.assistant.tables.blocked.list()] == ["telegram:-100500"]
 
 
+def test_in_groups_commands_of_other_bots_are_left_alone(api: BotApi, bot: RunningBot) -> None:
+    name = api.me["username"]
+    for words in ("/weather", "/weather tomorrow", "/help@other_bot", "/", "//", "just talk", "@someone a cat"):
+        api.say(1, words, chat=GROUP, chat_type="supergroup")
+    api.say(1, f"/weather@{name}", chat=GROUP, chat_type="supergroup")
+    text(api, GROUP, "没有这个命令")
+    api.say(1, "/HELP", chat=GROUP, chat_type="supergroup")
+    text(api, GROUP, "/model")
+    settled(bot)
+    assert len(api.messages(GROUP)) == 2
+
+
 # --- what people send -----------------------------------------------------------------------------------------------
 
 

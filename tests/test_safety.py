@@ -36,6 +36,10 @@ def test_every_kind_of_picture_can_be_looked_at(
     assert detector.nudity(tmp_path / "picture.png") < 0.1
 
 
+def test_forty_megapixels_can_be_looked_at(detector: safety.Detector, tmp_path: Path) -> None:
+    assert detector.nudity(saved(tmp_path, Image.new("L", (8000, 5000)))) < 0.1
+
+
 def test_an_apple_is_not_nude(detector: safety.Detector, tmp_path: Path) -> None:
     apple = Image.new("RGB", (256, 256), "white")
     ImageDraw.Draw(apple).ellipse((48, 56, 208, 216), fill=(200, 20, 30))

@@ -10,6 +10,7 @@ from telegram.constants import ChatType
 from telegram.ext import filters
 from telegram.request import HTTPXRequest
 
+from bot.commands import COMMANDS
 from bot.messages import COMMAND, OTHER, PRESS, REQUEST, Incoming
 
 log = logging.getLogger(__name__)
@@ -97,8 +98,10 @@ def _meant(message: Message, me: str) -> tuple[str, str] | None:
     """Kind and text of a message for easel: in a group a command, a mention of it or a reply to it."""
     text, private = message.text or "", message.chat.type == ChatType.PRIVATE
     if text.startswith("/"):
-        whose = text.split()[0].partition("@")[2]
-        return (COMMAND, text) if whose.lower() in ("", me.lower()) else None
+        name, _, whose = text.split()[0].removeprefix("/").lower().partition("@")
+        # In a group, other bots' commands are typed too.
+        meant = whose == me.lower() or (not whose and (private or name in COMMANDS))
+        return (COMMAND, text) if meant else None
     if private and text:
         return REQUEST, text
     if private:
