@@ -17,6 +17,11 @@ _POINTS_BACK = re.compile(
     r"(?:这|那)(?:个|只|位|幅|种|一幕|一刻)?|(?:它|他|她)们?|\b(?:that|this|it|him|her|them|one)\b", re.IGNORECASE
 )
 _FOR_WHOM = re.compile(r"(?:给|为|帮|替|送)(?:它|他|她)们?")
+#: What somebody saw or dreamt is what they want to see.
+_SEEN = re.compile(
+    r"梦|看到|看见|见到|脑子里|脑海|眼前|想象|是只|是个|叫|\b(?:dream\w*|saw|seen|imagin\w+|is|was|are|were|has|had)\b",
+    re.IGNORECASE,
+)
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _NOUN_PHRASE = re.compile(r"(?:an?|the|some|two|three|four|five|\d+|one)\s", re.IGNORECASE)
 #: Particles of speech; a caption has none.
@@ -60,7 +65,8 @@ def without_story(parts: list[str], unframed: Callable[[str], str]) -> list[str]
         if lexicon.match("story", part) and not lexicon.match("reason", part) and not _wishes(part):
             told.add(at)
     if wish is not None and told and not _says_more(unframed(parts[wish])):
-        before = [_TELLING.sub("", part) for at, part in enumerate(parts) if at != wish]
+        shown = [at for at, part in enumerate(parts) if at != wish and (at not in told or _SEEN.search(part))]
+        before = [_TELLING.sub("", parts[at]) for at in shown or range(len(parts)) if at != wish]
         return [part for part in before if part]
     told |= _led_up(parts, told)
     kept = [part for at, part in enumerate(parts) if at not in told]
