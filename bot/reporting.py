@@ -15,7 +15,7 @@ from bot import buttons, replies
 from bot.assistant import Assistant
 from bot.errors import EaselError, NotYours
 from bot.posting import Notes, insist_once, read_files
-from bot.reports import BLOCKED, DISMISSED, SETTLEMENTS, Report
+from bot.reports import BLOCKED, DISMISSED, REMOVED, SETTLEMENTS, Report
 from bot.texts import say
 from bot.wire import Post, WireError, once
 from pipeline.errors import PipelineError
@@ -97,8 +97,10 @@ async def settle(desk: Desk, pressed: Pressed) -> str:
     how = SETTLEMENTS[pressed.press.value - 1]
     if found is None:
         return say("gone", language)
-    removed = 0 if how == DISMISSED else await _remove(desk, found, pressed.user)
     owner = (await asyncio.to_thread(desk.assistant.job, found.job)).owner
+    if how == BLOCKED and desk.assistant.is_admin(owner):
+        how = REMOVED  # admins cannot be shut out
+    removed = 0 if how == DISMISSED else await _remove(desk, found, pressed.user)
     if how == BLOCKED:
         await asyncio.to_thread(block, desk.assistant, owner, pressed.user)
     if not await asyncio.to_thread(lambda: desk.assistant.tables.reports.settle(number, how, pressed.user)):

@@ -243,6 +243,13 @@ def test_a_report_by_command_and_the_person_shut_out(api: BotApi, bot: RunningBo
     assert bot.assistant.is_blocked("telegram:1", "") and not api.messages(GROUP, "photo")
 
 
+def test_an_admins_own_picture_is_removed_and_the_admin_stays(api: BotApi, bot: RunningBot) -> None:
+    sent = in_group(api, ADMIN, "a cat")
+    pressed(api, 2, sent, "🚩")
+    assert "处处删除" in pressed(api, ADMIN, photo(api, ADMIN), "⛔")
+    assert not bot.assistant.tables.blocked.list() and not bot.assistant.tables.reports.open()
+
+
 def test_admins_are_told_after_a_restart(api: BotApi, home: Path) -> None:
     with RunningBot(api, home) as bot:
         sent = in_group(api, 1, "a cat")

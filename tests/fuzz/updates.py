@@ -62,7 +62,10 @@ words = st.one_of(
 payloads = st.one_of(
     st.from_regex(r"[rafwdcogmnpszx](:[0-9]{1,20}){0,3}", fullmatch=True),
     st.builds("{}:{}:{}".format, st.sampled_from("rafwdcogmnpsz"), big, st.integers(-9, 99)),
-    st.sampled_from([f"{action}:1" for action in "afwdcgnpz"] + ["r:1:5", "o:1:0", "s:1:1", "forget", "m:tiny", "m:"]),
+    st.sampled_from(
+        [f"{action}:{job}" for job in (1, 2, 3, 7) for action in "afwdcgnpz"]
+        + ["r:1:5", "o:1:0", "s:1:1", "forget", "m:tiny", "m:"]
+    ),
     words,
     st.text(max_size=64),
 )
@@ -134,6 +137,26 @@ def messages(draw: st.DrawFn, depth: int = 1) -> dict[str, Any]:
     return message
 
 
+REQUESTS = ("a cat", "一只红苹果", "2 pictures of a dog", "a beheaded knight", "nude child", "再红一点", "make it blue")
+
+
+@st.composite
+def plain_messages(draw: st.DrawFn) -> dict[str, Any]:
+    """What a guest or an admin may really send: it gets further than most."""
+    person = draw(st.sampled_from(PEOPLE[:2]))
+    who = {"id": person, "is_bot": False, "first_name": "P"}
+    text = draw(st.one_of(st.sampled_from(REQUESTS), words.filter(len)))
+    chat = {"id": person, "type": "private", "first_name": "P"}
+    return {"message_id": draw(st.integers(1, 2**31)), "date": 1, "chat": chat, "from": who, "text": text}
+
+
+@st.composite
+def plain_presses(draw: st.DrawFn) -> dict[str, Any]:
+    """A press under a message in one's own chat, with whatever data."""
+    message = draw(plain_messages())
+    return {"id": "1", "from": message["from"], "chat_instance": "1", "message": message, "data": draw(payloads)}
+
+
 def _member(kind: str) -> st.SearchStrategy[dict[str, Any]]:
     state = st.builds(lambda user: {"user": user, "status": "member"}, people)
     return st.fixed_dictionaries(
@@ -161,12 +184,12 @@ reactions = st.fixed_dictionaries(
     optional={"user": people, "actor_chat": groups},
 )
 KINDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
-    "message": messages(),
+    "message": st.one_of(messages(), plain_messages()),
     "edited_message": messages(),
     "channel_post": messages(),
     "edited_channel_post": messages(),
     "business_message": messages(),
-    "callback_query": queries,
+    "callback_query": st.one_of(queries, plain_presses()),
     "inline_query": st.fixed_dictionaries({"id": st.text(), "from": people, "query": words, "offset": st.text()}),
     "chosen_inline_result": st.fixed_dictionaries({"result_id": st.text(), "from": people, "query": words}),
     "shipping_query": st.builds(
