@@ -45,6 +45,24 @@ def talk(*messages: str) -> Brief:
         (("a dog sitting on a bench", "lying"), "dog on a bench lying"),
         (("a ship at sea", "put it in a desert"), "ship in a desert"),
         (("画一只猫", "背景换成花园"), "cat garden background"),
+        (("two cats", "make it three"), "three cats"),
+        (("三只小羊", "多画一只", "少两只"), "two lambs"),
+        (("一座城堡", "高一点", "更高", "再高一点"), "extremely tall castle"),
+        (("a boat on a lake", "would it look better in blue?"), "blue boat on a lake"),
+        (("a boat", "can we have a lighthouse too?"), "boat lighthouse"),
+        (("一只猫", "蓝色会不会更好看"), "blue cat"),
+        (("海边的女孩", "不太好看,换成红裙子"), "seaside girl wearing red dress"),
+        (("一个女孩穿着白裙子", "女孩的裙子改成红色"), "girl wearing red dress"),
+        (("一只绿眼睛的猫", "这猫的眼睛不够绿"), "cat with deep green eyes"),
+        (("a red house", "too red, make it blue"), "blue house"),
+        (("a man with a hat", "the hat looks bad, take it off"), "man"),
+        (("山顶上的寺庙", "下雪了", "算了,不要雪,改成红叶"), "temple on mountain top maple leaves"),
+        (("a girl in a park", "make her smile"), "smiling girl in a park"),
+        (("蛋糕", "换成巧克力的"), "chocolate cake"),
+        (("a cat and a dog", "just the cat", "bring the dog back"), "cat a dog"),
+        (("雨夜的街道", "不要下雨"), "night street"),
+        (("森林", "秋天", "早上"), "forest autumn morning"),
+        (("logo for a bakery", "use a bear"), "logo for a bakery bear"),
     ],
 )
 def test_a_message_changes_what_it_names(messages: tuple[str, ...], said: str) -> None:
@@ -54,6 +72,16 @@ def test_a_message_changes_what_it_names(messages: tuple[str, ...], said: str) -
 def test_the_merged_brief_is_a_refinement_in_the_language_of_the_message() -> None:
     brief = understand("make it blue", understand("画一辆车"))
     assert (brief.kind, brief.language, brief.text) == ("refine", "en", "make it blue")
+
+
+def test_the_text_in_a_picture_is_changed_and_removed() -> None:
+    poster = talk("一张海报,写着“夏日”", "文字改成“冬日”")
+    assert "冬日" in poster.query() and "夏日" not in poster.query()
+    assert "冬日" not in understand("不要字", poster).query()
+
+
+def test_three_more_of_a_picture_are_three_pictures() -> None:
+    assert talk("a lighthouse", "three more like that").count == 3
 
 
 def test_removing_and_bringing_back() -> None:

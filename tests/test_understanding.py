@@ -75,6 +75,12 @@ def test_english_keeps_the_persons_words(text: str, prompt: str) -> None:
         ("a cloud-free sky over a lake", ("cloud",)),
         ("a lake --no boats, people", ("boats", "people")),
         ("a table with nobody around", ("people",)),
+        ("花束里除了玫瑰啥都行,牡丹和百合都可以", ("rose",)),
+        ("免文字免水印,一个瓶子", ("text", "watermark")),
+        ("a knight who isn't wearing a helmet", ("helmet",)),
+        ("anything but dragons: a castle", ("dragons",)),
+        ("a desk, leave the lamp out", ("lamp",)),
+        ("不戴眼镜的老师", ("glasses",)),
     ],
 )
 def test_what_is_not_wanted_goes_to_avoid_and_not_into_the_picture(text: str, avoid: tuple[str, ...]) -> None:
@@ -101,6 +107,11 @@ def test_words_that_only_look_like_a_negation(text: str) -> None:
         ("three versions of a koala", "count", 3),
         ("a koala, seed 5", "seed", 5),
         ("画一只猫,种子 42", "seed", 42),
+        ("以2023为种子画一条龙", "seed", 2023),
+        ("half a dozen takes on a village", "count", 6),
+        ("一组四张,四季的树", "count", 4),
+        ("a4 landscape, a map", "aspect", "297:210"),
+        ("电影画幅,宇航员", "aspect", "21:9"),
     ],
 )
 def test_the_format_is_found(text: str, field: str, value: object) -> None:
@@ -153,6 +164,45 @@ def test_a_wish_for_more_becomes_tags_in_a_first_message_too() -> None:
 def test_talk_is_not_painted(text: str, kind: str, intent: str) -> None:
     brief = understand(text)
     assert (brief.kind, brief.intent) == (kind, intent)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "你会不会累",
+        "我什么都不懂",
+        "帮我写首诗",
+        "是不是坏了,怎么没反应",
+        "图片保存在哪",
+        "could you explain how ratings work?",
+        "I think you misunderstood me",
+        "sorry, wrong chat",
+        "my friends loved it",
+        "hola, ¿qué puedes hacer?",
+        "あなたは誰ですか",
+    ],
+)
+def test_statements_and_questions_ask_for_no_picture(text: str) -> None:
+    assert understand(text).kind in ("chat", "question")
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("我室友非要我画一只浣熊", "raccoon"),
+        ("考考你,画一个冲浪的宇航员", "astronaut surfing"),
+        ("小声说一句,想要一张帅气的骷髅骑士", "handsome skeleton knight"),
+        ("班级黑板报用,画一只举着书的蜗牛", "snail holding book"),
+        ("you're gonna laugh but I need a moose on a trampoline", "moose on a trampoline"),
+        ("long story short, draw a lighthouse made of candles", "lighthouse made of candles"),
+        ("wife wants a lighthouse for the bathroom, stormy sea", "lighthouse for the bathroom, stormy sea"),
+        ("have you ever drawn a narwhal? try it", "narwhal"),
+        ("水彩,我想要一只狐狸", "fox, watercolor"),
+        ("a fox in the snow, and I need a wolf", "fox in the snow, wolf"),
+    ],
+)
+def test_what_leads_up_to_a_wish_is_not_painted(text: str, prompt: str) -> None:
+    assert written(text) == prompt
 
 
 def test_a_greeting_before_a_request_is_only_a_greeting() -> None:
@@ -261,6 +311,12 @@ def test_words_that_look_like_grammar_stay(text: str, prompt: str) -> None:
         ("quiero una taza de café sobre una mesa de madera", "cup of coffee on a wooden table"),
         ("桜の木の下でお茶を飲む着物の女性", "woman in kimono drinking tea under cherry blossom tree"),
         ("赤い傘を持った女の子を描いてください", "girl holding red umbrella"),
+        ("三匹の子犬がソファに座っている", "three puppies sitting on the sofa"),
+        (
+            "un robot oxidado regando flores en un jardín abandonado",
+            "rusty robot watering flowers in an abandoned garden",
+        ),
+        ("un oso polar comiendo helado en la playa", "polar bear eating ice cream on the beach"),
     ],
 )
 def test_spanish_and_japanese_come_out_usable(text: str, prompt: str) -> None:

@@ -13,6 +13,7 @@ from promptlib import lexicon as lexicons
 from promptlib.brief import NOUN_KINDS, Brief, Phrase, Word
 from promptlib.understanding.finding import same
 
+_WRITING = {"text", "words", "word", "letters", "writing", "title", "caption", "lettering"}
 _EVERYBODY = {"people", "person", "human", "humans", "anyone"}
 
 
@@ -53,6 +54,12 @@ def _names(phrase: Phrase, word: Word) -> bool:
     if word.text in _EVERYBODY and any(w.domain == "person" for w in phrase.nouns()):
         return True
     if any(same(noun, word) for noun in phrase.nouns()):
+        return True
+    if any(
+        w.kind == "verb" and " " in w.text and same(Word(w.text.split()[-1]), Word(word.text)) for w in phrase.words
+    ):
+        return True  # no scarf: nor wearing a scarf
+    if phrase.slot == "text" and word.text in _WRITING:
         return True
     others = [w for w in phrase.words if w.kind not in NOUN_KINDS]
     if any(w.kind == "weather" and w.text.lower().split()[-1:] == word.text.split()[-1:] for w in others):

@@ -35,6 +35,8 @@ _PICTURE_DOMAINS = {
 _THERE_IS = re.compile(r".{0,6}[上里中外旁边前后下面处内间](?:还|也|再|要|应该)?有")
 #: A longer clause is no change of one thing.
 _LONGEST_EDIT = 300
+#: Said before something that joins the picture there is.
+_ADDS = re.compile(r"(?:maybe|perhaps|also|and|plus|with|then)\b|还|也|再|另外|或许|也许", re.IGNORECASE)
 _PRONOUNS = re.compile(r"\b(?:it|him|her|them|this|that|the same)\b|它|他|她|这", re.IGNORECASE)
 
 
@@ -54,6 +56,7 @@ def refine(previous: Brief, message: Message, parts: list[str], found: Parameter
         return None
     if not parts:
         return previous if found.said() else None
+    parts = _heeded(parts)
     brief = replace(previous, notes=())
     for index, part in enumerate(parts):
         start = lexicon.match("fresh_start", part)
@@ -74,6 +77,22 @@ def _reconsidered(parts: list[str]) -> list[str]:
         return parts
     changes = lexicon.match("edit", parts[1]) or lexicon.match("second_thoughts", parts[1])
     return parts[1:] if changes or read_clause(unframed(parts[1])).avoid else parts
+
+
+def _heeded(parts: list[str]) -> list[str]:
+    """The clauses, where a complaint only tells why the next asks for a change: too red, make it blue."""
+    lexicon = lexicons.load()
+    row = list(parts)
+    for at in reversed(range(len(row) - 1)):
+        complaint = lexicon.match("complaint", row[at].strip())
+        if complaint is None:
+            continue
+        noun = (complaint[1]["noun"] or "").strip()
+        if noun and lexicon.match("away", row[at + 1].strip()):
+            row[at : at + 2] = [f"remove the {noun}" if noun.isascii() else f"把{noun}去掉"]
+        elif (edit := lexicon.match("edit", _plainly(row[at + 1]))) and edit[0].startswith("replace"):
+            row[at : at + 1] = []
+    return row
 
 
 def _without_and(phrases: tuple[Phrase, ...]) -> tuple[Phrase, ...]:
@@ -97,7 +116,10 @@ def _names_known(new: str, previous: Brief, message: Message) -> bool:
 def _clause(brief: Brief, part: str, message: Message, first: bool, instead: bool = False) -> Brief | None:
     """The brief changed by one clause; `instead` tells that the message took something out before it."""
     lexicon = lexicons.load()
+    first = first and _ADDS.match(part) is None
     part = _plainly(part)
+    if counted := lexicon.match("increase", part):
+        return _increase(brief, counted[1]["n"], counted[0])
     if (changed := degrees.apply(brief, part)) is not None:
         return changed
     for label, pattern in lexicon.patterns["edit"] if len(part) < _LONGEST_EDIT else ():
@@ -252,13 +274,30 @@ def _remove(brief: Brief, groups: dict[str, str], message: Message) -> Brief | N
     return brief
 
 
-def _increase(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
-    """多画一只, one more of them: so many more of the main subject."""
+def _increase(brief: Brief, said: str, label: str) -> Brief | None:
+    """多画一只, one more of them, one less: so many more or fewer of the main subject."""
     at = finding.main_subject(brief)
     if at is None:
         return None
-    said = next((word.text for word in brief.phrases[at].words if word.kind == "number" and word.text), "one")
-    return blending.set_number(brief, (number(said) or 1) + number(groups["n"]), groups["n"])
+    counted = [word.text for word in brief.phrases[at].words]
+    now = next((number(text.partition(" ")[0]) for text in counted if number(text.partition(" ")[0])), 1)
+    count = now + number(said) if label == "more" else now - number(said)
+    return blending.set_number(brief, max(count, 1), said)
+
+
+def _only(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    """Just the cat: the other subjects go, but may come back."""
+    head = next((head for phrase in _read(groups["new"], message) if (head := phrase.head)), None)
+    at = finding.find(brief, head) if head is not None else None
+    if at is None:
+        return None
+    others = [
+        phrase
+        for index, phrase in enumerate(brief.phrases)
+        if index != at and (phrase.slot == "subject" or phrase.words[0].kind == "and" or phrase.words[0].text == "and")
+    ]
+    kept = tuple(phrase for phrase in brief.phrases if phrase not in others)
+    return replace(brief, phrases=kept, removed=(*brief.removed, *others))
 
 
 def _number(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
@@ -290,7 +329,7 @@ _EDITS: dict[str, Callable[[Brief, dict[str, str], Message], Brief | None]] = {
     "replace_main": _replace_main,
     "replace_background": _replace_background,
     "remove": _remove,
-    "increase": _increase,
+    "only": _only,
     "number": _number,
     "add": _add,
     "attribute": _attribute,

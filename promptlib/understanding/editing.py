@@ -131,13 +131,19 @@ def restore(brief: Brief, group: Sequence[Phrase]) -> Brief:
         return merge(brief, group)
     brief = replace(brief, removed=tuple(p for p in brief.removed if p not in back))
     for phrase in back:
-        brief = merge(brief, [replace(phrase, joined=False)])
+        words = phrase.words[1:] if phrase.words[0].text == "and" and phrase.words[1:] else phrase.words
+        brief = merge(brief, [replace(phrase, words=words, joined=False)])
     return brief
 
 
 def exchange(brief: Brief, old: Phrase, new: Sequence[Phrase]) -> Brief:
     """Put the new phrases where the old thing was named."""
     head = old.head or old.words[-1]
+    quote = next((w for phrase in new for w in phrase.words if w.kind == "quote"), None)
+    for index, phrase in enumerate(brief.phrases if quote else ()):
+        if quote and any(w.kind == "quote" for w in phrase.words):
+            words = tuple(quote if w.kind == "quote" else w for w in phrase.words)
+            return with_phrase(brief, index, replace(phrase, words=words))
     if head.text == "background":
         return _new_background(brief, new)
     if new[0].head is None and old.head is not None and new[0].slot == "attribute":
