@@ -19,7 +19,7 @@ class Notes:
 
     Args:
         noted: parts and their messages, such as ``{"pictures": "17,18"}``. ``pictures?`` is the mark that was taken
-            before a try whose outcome is not known.
+            before a try whose outcome is not known, or the span of that try.
         keep: stores a part; blocks.
     """
 
@@ -49,10 +49,12 @@ async def post_once(wire: Wire, post: Post, part: str, notes: Notes) -> None:
     begun = f"{part}?"
     messages = await wire.find(post, notes[begun]) if begun in notes else []
     if not messages:
-        await notes.write(begun, wire.mark(post))
+        mark = wire.mark(post)
+        await notes.write(begun, mark)
         try:
             messages = await wire.send(post)
         except Unsure:
+            await notes.write(begun, wire.mark(post, mark))
             raise
         except WireError:
             await notes.write(begun, "")

@@ -117,11 +117,11 @@ class Wire(Protocol):
     def know(self, chat: str, message: str) -> None:
         """Told of a message that was posted before this process began."""
 
-    def mark(self, post: Post) -> str:
-        """A place in time, to be taken before something is sent."""
+    def mark(self, post: Post, since: str = "") -> str:
+        """A place in time, to be taken before something is sent; with an earlier one, the span from that until now."""
 
     async def find(self, post: Post, since: str) -> list[str]:
-        """The messages that an earlier try to send after a mark has posted; empty when it has not."""
+        """The messages that an earlier try to send, after a mark or in a span, has posted; empty when it has not."""
 
     async def rewrite(self, chat: str, message: str, text: str, rows: Rows = ()) -> None:
         """Change a text that was sent, and its buttons."""

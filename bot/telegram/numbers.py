@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 
-#: Numbers looked at beyond the highest known one, in all at least, and in all at most.
-BEYOND, LEAST, MOST = 4, 12, 100
+#: Numbers looked at beyond the highest known one, in all at least after a crash, and in all at most.
+BEYOND, LEAST, MOST = 8, 12, 100
 
 #: Supergroups and channels have ids below this, and count for themselves.
 SUPERGROUPS = -1_000_000_000_000
@@ -35,9 +35,13 @@ class Numbers:
         """A number below that of whatever is posted from now on; `earlier` is one known from elsewhere."""
         return max(earlier, self._highest.get(_count(chat), 0))
 
-    def candidates(self, chat: int, since: int) -> list[int]:
-        """Numbers that something posted in a chat after a mark can have, as far as they are not known to be others'."""
-        last = max(self._highest.get(_count(chat), 0) + BEYOND, since + LEAST)
+    def candidates(self, chat: int, since: int, until: int = 0) -> list[int]:
+        """Numbers that something posted in a chat after a mark can have, as far as they are not known to be others'.
+
+        Args:
+            until: the mark when the try had failed; 0 if nobody lived to take it.
+        """
+        last = until + BEYOND if until else max(self._highest.get(_count(chat), 0) + BEYOND, since + LEAST)
         own = set(self._own.get(chat, ()))
         return [one for one in range(since + 1, min(last, since + MOST) + 1) if one not in own]
 

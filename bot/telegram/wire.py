@@ -25,6 +25,9 @@ from bot.telegram.calls import NOW_OR_NEVER, told_plainly
 from bot.telegram.numbers import Numbers
 from bot.wire import Post, Refused, Unchanged, Unsure, insist
 
+#: Seconds between two tries to ask about one message: there may be dozens to ask about.
+PATIENCE = 1.0
+
 
 async def _sleep(seconds: float) -> bool:
     await asyncio.sleep(seconds)
@@ -100,8 +103,9 @@ class TelegramWire:
     def know(self, chat: str, message: str) -> None:
         self.numbers.posted(number(chat), [int(message)])
 
-    def mark(self, post: Post) -> str:
-        return str(self.numbers.mark(number(post.chat), int(post.reply or 0)))
+    def mark(self, post: Post, since: str = "") -> str:
+        now = str(self.numbers.mark(number(post.chat), int(post.reply or 0)))
+        return f"{since}-{now}" if since else now
 
     async def find(self, post: Post, since: str) -> list[str]:
         """Ask for the change of a message into what it may be already, number after number.
@@ -113,7 +117,8 @@ class TelegramWire:
         chat = number(post.chat)
         async with self._lock(chat):
             found: list[int] = []
-            for candidate in self.numbers.candidates(chat, int(since)):
+            first, _, last = since.partition("-")
+            for candidate in self.numbers.candidates(chat, int(first), int(last or 0)):
                 if await self._is(chat, candidate, post, len(found)):
                     found.append(candidate)
                 if len(found) == max(1, len(post.files)):
@@ -125,7 +130,7 @@ class TelegramWire:
         """Whether a message is this part of a post, or has become it."""
         ask = partial(self._become, chat, candidate, post, part)
         try:
-            if await insist(ask, self._pause) is None:
+            if await insist(ask, lambda seconds: self._pause(min(seconds, PATIENCE))) is None:
                 raise Unsure("It is time to stop, and not known whether this was posted")
         except Unchanged:
             return True
