@@ -212,6 +212,8 @@ def killed(runs: int, folder: Path, seed: int = 0, patience: float = 90.0) -> Ta
             people.settle(tally, kills)
             tally.runs, tally.kills = tally.runs + 1, tally.kills + len(kills)
         tally.requests, tally.seconds = people.asked, time.monotonic() - began
+        api.say(USERS[0], HELP)  # a bot that answers is one that can be asked to end
+        wait_until(lambda: settled(api, bot), patience)
         tally.exits += bot.end() != 0
     return tally
 

@@ -558,3 +558,6 @@ def test_webhook_with_its_secret(api: BotApi, home: Path) -> None:
         photo(api, 1)
         settled(bot)
         assert len(api.messages(1, "photo")) == 1 and isinstance(bot.assistant.job(1), Job)
+        api.say(1, "a dog")  # the server itself posts this one, with the secret it was given
+        photo(api, 1, 2)
+        settled(bot)
