@@ -92,6 +92,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     handler.emit = records.append  # type: ignore[method-assign]
     with pytest.MonkeyPatch.context() as patch, AnyKind(username=ME) as api:
         patch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
+        # Telegram's pace, twenty a minute in a group, is tested elsewhere and would take hours here.
+        patch.setattr("bot.pace.Throttle.wait", lambda self, chat, group: 0.0)
         for person in PEOPLE:
             api.chat(person)
         for group in GROUPS:
