@@ -50,6 +50,8 @@ _POSTURES = (
     "burning",
     "blooming",
 )
+#: What is done in a vehicle: 坐火车, 开跑车.
+_IN_VEHICLES = {"sitting": "riding", "opening": "driving"}
 #: Verbs for what easel itself does.
 _PAINTING = {"画", "绘", "绘制", "画出", "画成", "描绘", "表现", "来画"}
 
@@ -252,8 +254,8 @@ class _Reader(PhraseBuilder):
             said = (*said, *self._objects())
         else:
             self.verb_end = self.at
-        if verb.text == "sitting" and any(w.domain == "vehicle" for w in said):
-            said = (replace(verb, text="riding"), *said[1:])
+        if verb.text in _IN_VEHICLES and any(w.domain == "vehicle" for w in said):
+            said = (replace(verb, text=_IN_VEHICLES[verb.text]), *said[1:])
         self._put_action(Phrase(said, "action"))
 
     def _objects(self) -> tuple[Word, ...]:

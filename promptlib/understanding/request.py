@@ -16,7 +16,7 @@ from promptlib.understanding.segment import QUOTE_BASE, segment
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _QUOTED = re.compile(
-    r"“([^”]+)”|「([^」]+)」|『([^』]+)』|《([^》]+)》|\"([^\"]+)\"|(?<!\w)'([^']{2,}?)'(?!\w)|‘([^’]+)’(?!\w)"
+    r"“([^”]+)”|「([^」]+)」|『([^』]+)』|《(?P<title>[^》]+)》|\"([^\"]+)\"|(?<!\w)'([^']{2,}?)'(?!\w)|‘([^’]+)’(?!\w)"
 )
 #: A full stop inside a number or an abbreviation ends nothing.
 _CLAUSE_END = re.compile(r"[,,。;;!!??\n~|·•…]+|\s[-–—]+\s|(?<!\d)\.(?!\d)|\.(?=\s|$)|(?<=\w):\s|:")
@@ -49,8 +49,12 @@ def prepare(text: str) -> Message:
     language = "zh" if _HAN.search(text) else "en"
     text = re.sub("[\ue000-\uf8ff]", " ", text.replace("’", "'"))  # these characters stand for quotes below
     quotes: list[str] = []
+    if whole := _QUOTED.fullmatch(text.strip()):
+        text = next(group for group in whole.groups() if group)  # a request in quotation marks, not a text in a picture
 
     def mask(match: re.Match[str]) -> str:
+        if (title := match["title"]) and title in lexicons.load().chinese:
+            return title  # 《小王子》里的狐狸 names a book, and no text to be seen
         quotes.append(next(group for group in match.groups() if group))
         return f" {chr(QUOTE_BASE + len(quotes) - 1)} "
 
