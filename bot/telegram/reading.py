@@ -106,6 +106,8 @@ def _meant(message: Message, me: str) -> tuple[str, str] | None:
         return REQUEST, text
     if private:
         return OTHER, ""
+    if not text or text != _whole(text):
+        return None  # mentions can be told in whole texts only
     for mention in message.parse_entities([MessageEntity.MENTION]).values():
         if mention.lower() == f"@{me.lower()}":
             return REQUEST, text.replace(mention, " ").strip()
