@@ -199,6 +199,11 @@ def test_statements_and_questions_ask_for_no_picture(text: str) -> None:
         ("have you ever drawn a narwhal? try it", "narwhal"),
         ("水彩,我想要一只狐狸", "fox, watercolor"),
         ("a fox in the snow, and I need a wolf", "fox in the snow, wolf"),
+        ("在沙滩上,我想要一只螃蟹", "crab, on beach"),
+        ("学校的操场,夕阳,画一个踢球的少年", "school playground, boy playing soccer, sunset"),
+        ("kids playing in the garden, I want a rainbow", "kids playing in the garden, rainbow"),
+        ("教堂里的新娘", "bride in church"),
+        ("说唱歌手在舞台上", "rapper on stage"),
     ],
 )
 def test_what_leads_up_to_a_wish_is_not_painted(text: str, prompt: str) -> None:

@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable
 
 from promptlib import lexicon as lexicons
+from promptlib.brief import Word
 from promptlib.understanding.segment import segment
 
 #: A wish that points back at what was told: that is the picture then.
 _POINTS_BACK = re.compile(
     r"(?:这|那)(?:个|只|位|幅|种|一幕|一刻)?|(?:它|他|她)们?|\b(?:that|this|it|him|her|them|one)\b", re.IGNORECASE
 )
+_SEEN_DOMAINS = {"animal", "person", "vehicle", "plant", "fantasy", "building", "landmark", "nature", "place"}
 _FOR_WHOM = re.compile(r"(?:给|为|帮|替|送)(?:它|他|她)们?")
 #: What somebody saw or dreamt is what they want to see.
 _SEEN = re.compile(
@@ -91,7 +93,7 @@ def _may_be_shown(part: str) -> bool:
         kinds = [entry.kind if (entry := lexicons.load().english.get(word)) else "" for word in said]
         return bool(_NOUN_PHRASE.match(part)) or "skipped" not in kinds[: len(said)]
     words = segment(part)
-    if lexicons.load().match("theme", part):
+    if lexicons.load().match("theme", part) or _shows_a_thing(words):
         return True
     if words and words[0].kind in ("number", "measure"):
         return True
@@ -102,6 +104,11 @@ def _may_be_shown(part: str) -> bool:
         or (word.kind == "verb" and at == len(words) - 1)
         for at, word in enumerate(words)
     )
+
+
+def _shows_a_thing(words: list[Word]) -> bool:
+    """Whether a clause is a sentence about something to be seen, not about who speaks."""
+    return any(word.domain in _SEEN_DOMAINS for word in words) and not any(word.source in _SPOKEN for word in words)
 
 
 def _wishes(part: str) -> bool:
