@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from telegram import BotCommand, Update
-from telegram.error import InvalidToken, NetworkError
+from telegram.error import InvalidToken, NetworkError, TelegramError
 from telegram.ext import Application, ApplicationBuilder, TypeHandler, Updater
 
 from bot import intake, metrics, replies, reporting
@@ -27,8 +27,8 @@ from bot.errors import SettingsError
 from bot.logs import set_up_logs
 from bot.messages import Incoming
 from bot.settings import Settings
-from bot.telegram.calls import Limits, told_plainly
-from bot.telegram.reading import FRONT, Polling, group_of, language_of, read, who
+from bot.telegram.calls import Calls, Limits, Polling, told_plainly, without_traceback
+from bot.telegram.reading import FRONT, group_of, language_of, read, who
 from bot.telegram.wire import TelegramWire
 from bot.texts import say
 from bot.wire import Unsent, insist, once
@@ -48,8 +48,10 @@ AT_ONCE = 10_000
 
 TOAST = 200  # characters of the answer to a press
 
-#: Seconds to wait for a connection, for an answer, and for a picture to be taken.
-CONNECT, READ, UPLOAD = 10.0, 30.0, 120.0
+#: Seconds before each time a running bot asks whether its token, which was refused, is refused for good.
+DOUBTS = (1.0, 5.0, 20.0, 60.0)
+
+REVOKED = "Telegram refuses the bot's token; check EASEL_TELEGRAM_TOKEN."
 
 
 class Inbox(asyncio.Queue[object]):
@@ -74,16 +76,17 @@ class TelegramBot:
 
     def __init__(self, settings: Settings, make: Callable[..., Assistant] = Assistant) -> None:
         self.settings = settings
+        self._doubt: asyncio.Task[None] | None = None
+        self._revoked = False
         self.app = self._application()
         self.wire = TelegramWire(self.app.bot, lambda seconds: self.desk.pause(seconds))
         self.desk = Desk(FRONT, settings, make, self.wire, self.app.create_task)
 
     def _application(self) -> App:
+        logging.getLogger("telegram.ext.Updater").addFilter(without_traceback)
         builder: Builder = Application.builder().token(self.settings.telegram_token)
-        builder = builder.update_queue(Inbox(self._admit)).get_updates_request(Polling())
-        builder = builder.concurrent_updates(AT_ONCE).rate_limiter(Limits())
-        builder = builder.connect_timeout(CONNECT).read_timeout(READ).write_timeout(READ)
-        builder = builder.media_write_timeout(UPLOAD).pool_timeout(READ)
+        builder = builder.update_queue(Inbox(self._admit)).concurrent_updates(AT_ONCE).rate_limiter(Limits())
+        builder = builder.request(Calls(self._doubted)).get_updates_request(Polling(self._doubted))
         if server := self.settings.telegram_api.rstrip("/"):
             builder = builder.base_url(f"{server}/bot").base_file_url(f"{server}/file/bot")
         app: App = builder.build()
@@ -92,7 +95,11 @@ class TelegramBot:
         return app
 
     async def run(self) -> None:
-        """Serve until `stop` is called."""
+        """Serve until `stop` is called.
+
+        Raises:
+            SettingsError: Telegram refuses the token.
+        """
         updater = self.app.updater
         assert updater is not None
         if await insist(self._connect, self.desk.pause) is None:
@@ -112,19 +119,43 @@ class TelegramBot:
             await self.desk.close()
             await self.app.stop()
             await self.app.shutdown()
+        if self._revoked:
+            raise SettingsError(REVOKED)
 
     def stop(self) -> None:
         """End in good order: the picture being painted is finished and sent."""
         self.desk.closing.set()
 
     async def _connect(self) -> bool:
-        try:
-            with told_plainly():
+        with told_plainly():
+            try:
                 await self.app.initialize()
-        except InvalidToken as error:
-            await self.app.bot.request.shutdown()
-            raise SettingsError("Telegram refuses the bot's token; check EASEL_TELEGRAM_TOKEN.") from error
+            except InvalidToken as error:
+                await self.app.bot.request.shutdown()
+                raise SettingsError(REVOKED) from error
         return True
+
+    def _doubted(self) -> None:
+        """The token was refused, though it was good at the start."""
+        if self._doubt is None or self._doubt.done():
+            self._doubt = self.app.create_task(self._ask_for_token())
+
+    async def _ask_for_token(self) -> None:
+        """End if the token stays refused, as when its owner has had it changed."""
+        for seconds in DOUBTS:
+            log.warning("Telegram refuses the token; asking again in %.0f s whether it is good", seconds)
+            if await self.desk.pause(seconds):
+                return
+            try:
+                await self.app.bot.get_me()
+            except InvalidToken:
+                continue
+            except TelegramError as error:
+                log.info("Telegram does not tell about the token: %s", error)
+            return
+        log.error("Telegram refuses the token for good; what is owed is sent after a start with a good one")
+        self._revoked = True
+        self.stop()
 
     async def _listen(self, updater: Updater) -> None:
         settings = self.settings

@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any
-
 from telegram import Message, MessageEntity, Update
 from telegram.constants import ChatType
 from telegram.ext import filters
-from telegram.request import HTTPXRequest
 
 from bot.commands import COMMANDS
 from bot.messages import COMMAND, OTHER, PRESS, REQUEST, Incoming
 
-log = logging.getLogger(__name__)
-
 FRONT = "telegram"
-
-
-class Polling(HTTPXRequest):
-    """Fetches updates. One that the library cannot read becomes an empty one, or its whole batch would never pass."""
-
-    def __init__(self) -> None:
-        super().__init__(connection_pool_size=1, connect_timeout=10, read_timeout=30, pool_timeout=30)
-
-    @staticmethod
-    def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        answer = HTTPXRequest.parse_json_payload(payload)
-        if isinstance(answer.get("result"), list):
-            answer["result"] = [_readable(update) for update in answer["result"]]
-        return answer
-
-
-def _readable(update: dict[str, Any]) -> dict[str, Any]:
-    try:
-        Update.de_json(update, None)
-    except Exception:
-        log.exception("Update %s cannot be read and is left out", update["update_id"])
-        return {"update_id": update["update_id"]}
-    return update
 
 
 def who(update: Update) -> tuple[str, str]:
