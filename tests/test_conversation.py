@@ -63,6 +63,7 @@ def talk(*messages: str) -> Brief:
         (("雨夜的街道", "不要下雨"), "night street"),
         (("森林", "秋天", "早上"), "forest autumn morning"),
         (("logo for a bakery", "use a bear"), "logo for a bakery bear"),
+        (("a cat with a hat", "can you remove the hat", "would you put it in the snow"), "cat in the snow"),
     ],
 )
 def test_a_message_changes_what_it_names(messages: tuple[str, ...], said: str) -> None:

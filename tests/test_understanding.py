@@ -80,6 +80,11 @@ def test_english_keeps_the_persons_words(text: str, prompt: str) -> None:
         ("a knight who isn't wearing a helmet", ("helmet",)),
         ("anything but dragons: a castle", ("dragons",)),
         ("a desk, leave the lamp out", ("lamp",)),
+        ("一盘水果,香蕉除外", ("banana",)),
+        ("水墨画,不要题字和印章", ("text", "seal stamp")),
+        ("一个人都看不见的地铁站", ("people",)),
+        ("can you avoid purple? a robe", ("purple",)),
+        ("a ship that has no sails", ("sails",)),
         ("不戴眼镜的老师", ("glasses",)),
     ],
 )

@@ -335,6 +335,10 @@ class _Reader(PhraseBuilder):
         self._skip("de", "place")
 
     def _unwanted(self) -> bool:
+        if self._kind() == "label":  # 不要题字
+            self.at += 1
+            self.avoid.append("text")
+            return True
         if self._kind() in MODIFIER_SLOTS or self._kind() in ("verb", "suffix"):
             self.avoid.append(self._take().text)
             self._skip("suffix")
