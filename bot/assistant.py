@@ -376,13 +376,11 @@ class Assistant:
     def learning(self) -> Learning:
         return Learning(self.tables.library, self.profiles, self.settings.votes)
 
-    def given(self, job_id: int, user: str) -> int:
-        """What a person has rated the prompt of a job; 0 for nothing."""
-        return self.learning.given(self.job(job_id), user)
-
-    def rate(self, job_id: int, user: str, value: int) -> Rated:
-        """Rate the prompt of a job from 1 to 5; the same value once more withdraws it."""
-        return self.learning.rate(self.job(job_id), user, value)
+    def rate(self, job_id: int, user: str, value: int, *, key: str = "") -> Rated:
+        """Rate the prompt of a job from 1 to 5; the same value once more withdraws it, the same press (`key`) not."""
+        with self.tables.store.applying(key) as fresh:
+            job = self.job(job_id)
+            return self.learning.rate(job, user, value) if fresh else self.learning.rated(job, user)
 
     def promote(self, job_id: int, user: str) -> tuple[int, bool]:
         """An admin's word: let everybody's retrieval use the prompt of a job, or no longer; its id, and which."""

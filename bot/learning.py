@@ -30,10 +30,12 @@ class Learning:
         self.profiles = profiles
         self.votes = votes
 
-    def given(self, job: Job, user: str) -> int:
-        """What a person has rated the prompt of a job; 0 for nothing."""
-        prompt = self.library.find(self.prompt(job))
-        return next((row.value for row in self.library.ratings_of(prompt.id) if row.who == user), 0) if prompt else 0
+    def rated(self, job: Job, user: str) -> Rated:
+        """What a person has rated the prompt of a job, and how it stands."""
+        prompt_id, _ = self.library.add(self.prompt(job))
+        prompt = self.library.get(prompt_id)
+        given = next((row.value for row in self.library.ratings_of(prompt_id) if row.who == user), 0)
+        return Rated(given, prompt.ratings, prompt.score)
 
     def rate(self, job: Job, user: str, value: int) -> Rated:
         """Rate the prompt of a job from 1 to 5; the same value once more withdraws it.
@@ -42,16 +44,14 @@ class Learning:
         """
         if value not in range(1, 6):
             raise EaselError(f"A rating is a whole number from 1 to 5, not {value}.")
-        library = self.library
-        prompt_id, _ = library.add(self.prompt(job))
-        given = self.given(job, user)
-        if given == value:
-            library.unrate(prompt_id, user)
+        prompt_id, _ = self.library.add(self.prompt(job))
+        if self.rated(job, user).value == value:
+            self.library.unrate(prompt_id, user)
         else:
-            library.rate(prompt_id, user, value, votes_a_day=self.votes or None)
-        prompt = library.get(prompt_id)
-        metrics.RATINGS.labels(0 if given == value else value).inc()
-        return Rated(0 if given == value else value, prompt.ratings, prompt.score)
+            self.library.rate(prompt_id, user, value, votes_a_day=self.votes or None)
+        after = self.rated(job, user)
+        metrics.RATINGS.labels(after.value).inc()
+        return after
 
     def serves_everybody(self, job: Job) -> bool:
         """Whether the prompt of a job is one that everybody's retrieval uses."""

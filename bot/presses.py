@@ -119,9 +119,10 @@ async def _post(desk: Desk, pressed: Pressed, part: str, post: Post) -> None:
 
 
 async def _rate(desk: Desk, pressed: Pressed) -> str:
-    rated = await asyncio.to_thread(desk.assistant.rate, pressed.press.job, pressed.user, pressed.press.value)
+    press = pressed.press
+    rated = await asyncio.to_thread(desk.assistant.rate, press.job, pressed.user, press.value, key=pressed.key)
     if pressed.private:
-        rows = buttons.under_picture(pressed.press.job, pressed.language, rated.value)
+        rows = buttons.under_picture(press.job, pressed.language, rated.value)
         await once(desk.wire.relabel(pressed.chat, pressed.message, rows))
     key = "rated" if rated.value else "withdrawn"
     return say(key, pressed.language, value=rated.value, score=f"{rated.score:.1f}")

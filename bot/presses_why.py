@@ -28,11 +28,17 @@ async def explain(desk: Desk, pressed: Pressed) -> tuple[str, buttons.Rows]:
 
 async def act(desk: Desk, pressed: Pressed) -> str:
     """Do what was pressed; what to say about it."""
-    said = await asyncio.to_thread(_do, desk, pressed)
+    said = await asyncio.to_thread(_do_once, desk, pressed)
     # In a group the buttons are everybody's, and what is off for one person is not for another.
     if pressed.private:
         await once(desk.wire.relabel(pressed.chat, pressed.message, await asyncio.to_thread(_rows, desk, pressed)))
     return said
+
+
+def _do_once(desk: Desk, pressed: Pressed) -> str:
+    """Most of these turn something over, so the same press after a crash must do nothing more."""
+    with desk.assistant.tables.store.applying(pressed.key) as fresh:
+        return _do(desk, pressed) if fresh else ""
 
 
 def _do(desk: Desk, pressed: Pressed) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,6 +70,11 @@ def m002_kinds_and_parts(db: Database) -> None:
 @migrations()
 def m003_replies(db: Database) -> None:
     db.execute("ALTER TABLE inbox ADD COLUMN replied TEXT NOT NULL DEFAULT ''")
+
+
+@migrations()
+def m004_applied(db: Database) -> None:
+    db.execute("ALTER TABLE inbox ADD COLUMN applied INTEGER NOT NULL DEFAULT 0")
 
 
 def open_database(path: Path) -> Database:
@@ -148,6 +154,17 @@ class Store:
 
     def answered(self, key: str) -> None:
         self.db.execute("UPDATE inbox SET answered = ? WHERE key = ?", [now(), key])
+
+    @contextmanager
+    def applying(self, key: str) -> Iterator[bool]:
+        """A transaction in which what a message asks for is done once; yields whether it is still to be done.
+
+        A crash may come between doing it and noting the message as answered. What was never stored is done always.
+        """
+        with self.db.atomic():
+            # First of all a write, so that nothing of another thread comes between.
+            rows = list(self.db.query("UPDATE inbox SET applied = applied + 1 WHERE key = ? RETURNING applied", [key]))
+            yield all(row["applied"] == 1 for row in rows)
 
     def note(self, key: str, part: str, value: str) -> None:
         """Keep what became of a part of the answer to a message."""

@@ -65,19 +65,22 @@ class Library:
     def _writing(self) -> Iterator[int]:
         """A transaction that holds the write lock from its start; yields the revision its changes will carry.
 
-        `Database.atomic` begins deferred: what it has read may be stale when it comes to write. The revision
-        advances only if a row changed.
+        `Database.atomic` begins deferred: what it has read may be stale when it comes to write. In a transaction of
+        the caller's, which has written already, this is a part of it. The revision advances only if a row changed.
         """
-        self.db.execute("BEGIN IMMEDIATE")
+        if not (joins := self.db.conn.in_transaction):
+            self.db.execute("BEGIN IMMEDIATE")
         try:
             before, revision = self.db.conn.total_changes, self.revision + 1
             yield revision
             if self.db.conn.total_changes != before:
                 self.db.execute("UPDATE library SET revision = ?", [revision])
         except BaseException:
-            self.db.rollback()
+            if not joins:
+                self.db.rollback()
             raise
-        self.db.commit()
+        if not joins:
+            self.db.commit()
 
     # Prompts
 

@@ -135,3 +135,28 @@ def test_a_picture_being_painted_stops_when_its_person_is_forgotten(api: BotApi,
     assert list(bot.settings.images.rglob("*.png")) == []
     api.say(2, "a blue cat")
     assert "cat" in photo(api, 2)["caption"]
+
+
+def test_a_press_served_just_before_a_crash_is_not_served_again(api: BotApi, model_home: Path, tmp_path: Path) -> None:
+    """A rating, a switch and a promotion each turn something over; done and not yet noted, they come again."""
+    home = copy_home(model_home, tmp_path / "home")
+    cut_short = RunningBot(api, home, EASEL_ADMINS="9")
+
+    def crashes(assistant: Any) -> None:
+        answered = assistant.answered
+        assistant.answered = lambda key: None if ":press:" in key else answered(key)
+
+    cut_short.change = crashes
+    with cut_short:
+        answer = why(api, 9)
+        tag = labels(answer)[0].removeprefix("✅ ")
+        pressed(api, 9, photo(api, 9), "4")
+        assert "is off" in pressed(api, 9, answer, tag)
+        assert "now serves everybody" in pressed(api, 9, answer, "Use for everybody")
+    with RunningBot(api, home, EASEL_ADMINS="9") as bot:
+        api.wait_for(lambda: not bot.assistant.tables.store.waiting())
+        tables, job = bot.assistant.tables, bot.assistant.job(1)
+        assert bot.assistant.learning.rated(job, "telegram:9").value == 4
+        assert tables.switches.off("telegram:9") == {tag.lower()}
+        assert bot.assistant.learning.serves_everybody(job)
+        assert "withdrawn" in pressed(api, 9, photo(api, 9), "4"), "a new press is a new word"
