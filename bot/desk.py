@@ -29,7 +29,7 @@ from bot.pace import Pace
 from bot.posting import Notes, insist_once, post_once
 from bot.settings import Settings
 from bot.texts import language_of, say
-from bot.wire import Moved, Post, Refused, Unsent, Wire, once
+from bot.wire import Moved, Post, Refused, Unsent, Wire, insist, once
 from pipeline.errors import PipelineError
 from pipeline.jobs import Job
 from promptlib.errors import PromptlibError
@@ -202,7 +202,9 @@ class Desk:
         async with self.turn(incoming.chat):
             if self.closing.is_set():
                 return
-            answer = await self._answer(incoming)
+            answer = await insist(partial(self._answer, incoming), self.pause)
+            if answer is None:
+                return  # it is time to stop; answered after the next start
             try:
                 await (self._announce(incoming, answer) if answer.job else self._talk(incoming, answer))
             except Moved as error:
@@ -210,7 +212,7 @@ class Desk:
                 self.spawn(self.converse(replace(incoming, chat=error.chat)))
             except Refused as error:
                 log.warning("%s cannot be answered: %s", incoming.key, error)
-                await asyncio.to_thread(self.assistant.answered, incoming.key)
+                await self.answered(incoming.key)
         if incoming.kind == COMMAND:
             await self.catch_up()  # what was cancelled while it waited is over
 
@@ -220,6 +222,11 @@ class Desk:
         await asyncio.to_thread(self.assistant.move_chat, old, new)
 
     async def _answer(self, incoming: Incoming) -> Answer:
+        """What to say to a stored message.
+
+        Raises:
+            sqlite3.OperationalError: the database cannot be used now.
+        """
         kinds: dict[str, Callable[[Incoming], Answer]] = {
             PRESS: self._again,
             COMMAND: partial(obey, self.assistant),
@@ -232,6 +239,8 @@ class Desk:
         except DELIBERATE as error:
             log.info("%s is answered with an error: %s", incoming.key, error)
             return Answer(replies.explain(error, language), language)
+        except sqlite3.OperationalError:
+            raise
         except Exception:
             log.exception("%s could not be answered", incoming.key)
             return Answer(say("general", language), language)
@@ -254,7 +263,11 @@ class Desk:
         reply = incoming.message if incoming.kind in (REQUEST, PRESS) else ""
         post = Post(incoming.chat, answer.text, answer.rows, reply, answer.files, original=bool(answer.files))
         if await self.post(incoming.key, "answer", post):
-            await asyncio.to_thread(self.assistant.answered, incoming.key)
+            await self.answered(incoming.key)
+
+    async def answered(self, key: str) -> None:
+        """Note that nothing more is owed to a message, as soon as that can be noted."""
+        await insist(partial(asyncio.to_thread, self.assistant.answered, key), self.pause)
 
     async def post(self, key: str, part: str, post: Post) -> bool:
         """Post something in answer to a stored message, once, as soon as it can be; False when it is time to stop."""

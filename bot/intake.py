@@ -4,36 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 from bot import buttons, presses, reporting
+from bot.buttons import Press
 from bot.desk import Desk
 from bot.messages import COMMAND, PRESS, Incoming
 from bot.texts import say
-from bot.wire import Unsent
+from bot.wire import insist
 
 log = logging.getLogger(__name__)
 
 
 async def serve(desk: Desk, incoming: Incoming) -> str:
     """Do what a stored message asks for. Returns what to say about a press, which may be nothing."""
-    press = buttons.decode(incoming.text) if incoming.kind == PRESS else None
     if incoming.kind != PRESS:
         await desk.converse(incoming)
         if incoming.kind == COMMAND:
             desk.spawn(reporting.tell(desk))
         return ""
+    press = buttons.decode(incoming.text)
+    said = await insist(partial(_press, desk, press, incoming), desk.pause)
+    if said is None:
+        log.warning("%s is served after the next start", incoming.key)
+    elif press is None or said or press.action not in buttons.REQUESTS:
+        await desk.answered(incoming.key)
+    else:
+        desk.spawn(desk.converse(incoming))
+    return said or ""
+
+
+async def _press(desk: Desk, press: Press | None, incoming: Incoming) -> str:
+    """Serve a press, unless it asks for a picture or may not be served; what to say about it."""
     why_not = "gone"
     if press:
         why_not = await asyncio.to_thread(presses.denied, desk, press, incoming.user, incoming.chat)
-    if press and not why_not and press.action in buttons.REQUESTS:
-        desk.spawn(desk.converse(incoming))
+    if why_not:
+        return say(why_not, incoming.language)
+    assert press is not None
+    if press.action in buttons.REQUESTS:
         return ""
-    said = say(why_not, incoming.language) if why_not else ""
-    if press and not why_not:
-        try:
-            said = await presses.serve(desk, presses.Pressed.of(press, incoming))
-        except Unsent as error:
-            log.warning("%s is served after the next start: %s", incoming.key, error)
-            return ""
-    await asyncio.to_thread(desk.assistant.answered, incoming.key)
-    return said
+    return await presses.serve(desk, presses.Pressed.of(press, incoming))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from dataclasses import dataclass
 
 from bot import buttons, presses_why, replies, reporting
@@ -59,7 +60,7 @@ async def serve(desk: Desk, pressed: Pressed) -> str:
     """Do what a button stands for. Returns what to say about it, which may be nothing.
 
     Raises:
-        Unsent: it is time to stop; to be served again.
+        Unsent, sqlite3.OperationalError: to be served again.
     """
     try:
         if pressed.press.action == buttons.FORGET:
@@ -68,7 +69,7 @@ async def serve(desk: Desk, pressed: Pressed) -> str:
     except DELIBERATE as error:
         log.info("%s is answered with an error: %s", pressed, error)
         return replies.explain(error, pressed.language)
-    except Unsent:
+    except (Unsent, sqlite3.OperationalError):
         raise
     except WireError as error:
         log.warning("%s could not be served: %s", pressed, error)

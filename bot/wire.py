@@ -140,7 +140,7 @@ async def once(call: Awaitable[T]) -> T | None:
     """Something that is nice to have: tried once."""
     try:
         return await call
-    except WireError as error:
+    except (WireError, sqlite3.OperationalError) as error:
         log.debug("Left out: %s", error)
         return None
 

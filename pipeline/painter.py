@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -69,6 +70,8 @@ class Painter:
         except KeyboardInterrupt:
             queue.stopped(job.id)
             raise
+        except sqlite3.OperationalError:
+            raise  # the database and not the picture: the job stays running, and is taken up again
         except PipelineError as error:
             log.warning("Job %s failed: %s", job.id, error)
             return queue.fail(job.id, str(error), type(error).__name__)

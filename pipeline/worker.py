@@ -7,6 +7,7 @@ one process or many, may share a queue. Knows nothing of chats.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +23,9 @@ from pipeline.profiles import Profile
 from pipeline.queue import JobQueue
 
 log = logging.getLogger(__name__)
+
+#: Most seconds between two tries to use a queue that cannot be used.
+LONGEST_WAIT = 30.0
 
 
 def _ignore(*_: Any) -> None:
@@ -108,9 +112,10 @@ class Worker:
 
     def _run(self) -> None:
         queue: JobQueue | None = None
-        settled = False
+        settled, failures = False, 0
         while not self._pause.is_set():
             self._wake.clear()
+            wait = self._poll
             try:
                 queue = queue or JobQueue(self._open_db())
                 if not settled:
@@ -118,14 +123,18 @@ class Worker:
                         self._report(job)
                     settled = True
                 claimed = queue.claim()
+                failures = 0
                 if claimed is not None:
                     self._report(self._painter.paint(queue, claimed, self._watch))
                     continue
-            except Exception:
+            except Exception as error:
                 # The database, then: locked, full, gone. The job's row stays, and is recovered when it is back.
-                log.exception("The worker cannot use its queue; it tries again in %s s", self._poll)
-                settled = False
-            self._wake.wait(self._poll)
+                wait = min(LONGEST_WAIT, self._poll * 2 ** min(failures, 16))
+                settled, failures = False, failures + 1
+                foreseen = queue is None or isinstance(error, sqlite3.Error)
+                words = "The worker cannot use its queue (%s); it tries again in %g s"
+                log.warning(words, error, wait, exc_info=None if foreseen else error)
+            self._wake.wait(wait)
 
     def _report(self, job: Job) -> None:
         if job.status in self._ended:

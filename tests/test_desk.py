@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +180,37 @@ def test_a_job_that_died_too_often_is_told_to_its_owner(api: BotApi, home: Path)
     with before as bot:
         assert "崩溃了三次" in text(api, 1, "没画成")["text"]
         assert bot.assistant.quota("telegram:1").pictures == 0
+
+
+def test_a_database_that_cannot_be_used_for_a_moment_costs_nobody_an_answer(
+    api: BotApi, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever the database does not let happen at once happens once, a second later, without a word too many."""
+    running = RunningBot(api, home)
+
+    def fails_once(call: Callable[..., Any]) -> Callable[..., Any]:
+        failures = iter([True])
+
+        def failing(*given: Any, **named: Any) -> Any:
+            if next(failures, False):
+                raise sqlite3.OperationalError("database is locked")
+            return call(*given, **named)
+
+        return failing
+
+    def locked(assistant: Any) -> None:
+        for name in ("answer", "answered", "note", "mark_sent", "rate"):
+            setattr(assistant, name, fails_once(getattr(assistant, name)))
+
+    running.change = locked
+    with running as bot:
+        api.say(1, "hello")
+        api.say(2, "a cat")
+        api.wait_for(lambda: api.messages(2, "photo"))
+        api.wait_for(lambda: len(api.messages(1)) == 1)
+        assert "5" in pressed(api, 2, api.messages(2, "photo")[0], "⭐5")
+        tables = bot.assistant.tables
+        api.wait_for(lambda: not tables.store.waiting() and not tables.store.owed("telegram"))
+        assert bot.assistant.stats()["ratings"] == 1
+    assert [len(api.messages(chat)) for chat in (1, 2)] == [1, 1]
+    assert caplog.text.count("database is locked") >= 4 and "Traceback" not in caplog.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -343,3 +344,35 @@ def test_a_database_out_of_order_is_waited_for(
     queue.db.execute("DROP TRIGGER broken")
     run.worker.wake()
     assert run.wait("finished").attempts == 2
+
+
+def test_a_database_that_cannot_be_opened_is_a_sentence_ever_more_seldom(
+    tmp_path: Path, queue: JobQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    def locked() -> Database:
+        if "0.08 s" in caplog.text:
+            return open_db(tmp_path / "easel.db")
+        raise sqlite3.OperationalError("database is locked")
+
+    queue.add(job())
+    finished = threading.Event()
+    worker = Worker(locked, PROFILES, tmp_path, make=ColourBackend, poll=0.01, on_finished=lambda job: finished.set())
+    worker.start()
+    assert finished.wait(20) and worker.stop()
+    said = [record for record in caplog.records if record.name == "pipeline.worker"]
+    assert [record.args[1] for record in said if record.args] == [0.01, 0.02, 0.04, 0.08]
+    assert not any(record.exc_info for record in said)
+
+
+def test_a_database_out_of_order_while_painting_costs_no_job(
+    runs: Callable[..., Run], queue: JobQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue.add(job())
+    queue.db.execute("ALTER TABLE pictures RENAME TO away")
+    run = runs()
+    while "cannot use its queue" not in caplog.text:
+        time.sleep(0.001)
+    queue.db.execute("ALTER TABLE away RENAME TO pictures")
+    run.worker.wake()
+    assert run.wait("finished").attempts == 2 and not run.told("failed")
+    assert "Traceback" not in caplog.text
