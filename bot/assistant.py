@@ -23,7 +23,7 @@ from bot.backup import take_part
 from bot.errors import EaselError, NotPainted, NotYours
 from bot.gate import Blocked, is_admin
 from bot.learning import Learning
-from bot.limits import Quota
+from bot.limits import Quota, Spent
 from bot.messages import Answer, ChatSettings, Delivery, Incoming, Rated
 from bot.moderation import Moderation, verdict_of
 from bot.reports import Reports, remove_everywhere
@@ -73,6 +73,7 @@ class Tables:
     moderation: Moderation
     reports: Reports
     switches: Switches
+    spent: Spent
     writer: Writer
 
 
@@ -131,7 +132,8 @@ class Assistant:
                 writer = Writer(library, self.index, self._understand)
                 moderation = Moderation(db, self.settings)
                 parts = (JobQueue(db), Store(db), Blocked(db), moderation, Reports(db), Switches(db))
-                self._local.tables = Tables(db, library, *parts, writer)
+                spent = Spent(db, library.identity)
+                self._local.tables = Tables(db, library, *parts, spent, writer)
         tables: Tables = self._local.tables
         return tables
 
@@ -242,6 +244,7 @@ class Assistant:
         with tables.db.atomic():
             # First of all a write, so that nothing of another thread comes between the question and the new job.
             tables.store.answered(incoming.key)
+            tables.spent.drop_before(limits.day_before(tables.queue.clock()))
             known = tables.store.promised(incoming.key)
             if known is None:
                 self._permit(tables, job, incoming.chat)
@@ -337,7 +340,8 @@ class Assistant:
 
     def quota(self, user: str) -> Quota:
         """What a person has used and may use."""
-        return limits.quota(self.tables.queue, self.settings, user, exempt=self.is_admin(user))
+        tables = self.tables
+        return limits.quota(tables.queue, tables.spent, self.settings, user, exempt=self.is_admin(user))
 
     def pending(self, user: str) -> list[Job]:
         """A person's jobs that run or wait, in the order of painting."""
@@ -466,7 +470,12 @@ class Assistant:
             # What a dead process was painting stops here.
             tables.queue.recover()
 
-        return forgetting.forget(tables.db, tables.library, self.index, user, stop=stop)
+        def keep() -> None:
+            since = limits.day_before(tables.queue.clock())
+            tables.spent.drop_before(since)
+            tables.spent.keep(user, tables.queue.asked_since(user, since) if self.settings.pictures_per_day else [])
+
+        return forgetting.forget(tables.db, tables.library, self.index, user, stop=stop, keep=keep)
 
     def stats(self) -> dict[str, int]:
         """Counts for admins: prompts, ratings, jobs by status, people, chats, messages."""

@@ -2,7 +2,8 @@
 
 The tables below are all that hold something about people; a test holds them against the database. Pictures and
 vectors on the disk go too. What stays: prompts that others rated, without their owner; that somebody is blocked; and
-which prompts admins removed. Copies of the database (`easel backup`) are not reached. Knows no chat library.
+which prompts admins removed; and, where pictures are limited, for a day how many they asked for, under a pseudonym
+(`bot.limits`). Copies of the database (`easel backup`) are not reached. Knows no chat library.
 """
 
 from __future__ import annotations
@@ -46,7 +47,16 @@ HELD = (
 #: What the library takes care of itself.
 LIBRARY = ("prompts", "ratings", "prompts_words", "embeddings")
 #: Tables with nothing about people in them, and those that must outlive them.
-OTHERS = ("library", "library_files", "speeds", "blocked", "removed_prompts", "_sqlite_migrations", "sqlite_sequence")
+OTHERS = (
+    "library",
+    "library_files",
+    "speeds",
+    "blocked",
+    "removed_prompts",
+    "spent",
+    "_sqlite_migrations",
+    "sqlite_sequence",
+)
 #: What of others' rows names a person: admins who decided something.
 _DECIDED = (("reports", "by"), ("blocked", "by"), ("removed_prompts", "by"))
 
@@ -113,12 +123,14 @@ def forget(
     who: str,
     *,
     stop: Callable[[], object],
+    keep: Callable[[], object] = lambda: None,
     patience: float = PATIENCE,
 ) -> Forgotten:
     """Delete what is stored about a person. Twice is as good as once, so it can be repeated after a crash.
 
     Args:
         stop: cancels all of a person's jobs.
+        keep: notes what must outlive the jobs; part of the transaction that deletes them.
 
     Raises:
         EaselError: a picture of theirs is still being painted.
@@ -132,6 +144,7 @@ def forget(
     taken = library.forget(who)
     rows = {"prompts": taken.prompts, "ratings": taken.ratings}
     with db.atomic():
+        keep()
         rows |= _delete_rows(db, who)
     # Embedded here, and not while the index is held.
     cache.passages(index.embedder, taken.kept)

@@ -1,20 +1,60 @@
 """How much one person may ask for: pictures within 24 hours, and jobs that wait at once.
 
 Nothing is counted up or down. What a person has used is read from their jobs, so a job that fails or is cancelled
-gives back what it took by itself, and a crash cannot leave a count wrong. Knows no chat network.
+gives back what it took by itself, and a crash cannot leave a count wrong. Whoever is forgotten has no jobs any more:
+of them, what they asked for within 24 hours is kept under a pseudonym, or being forgotten would buy pictures.
+Knows no chat network.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from sqlite_utils import Database, Migrations
 
 from bot.errors import LimitReached
 from bot.settings import Settings
 from bot.texts import say, span
-from pipeline.queue import JobQueue
+from pipeline.queue import Asked, JobQueue
+from promptlib.migrations import bring_up
 
 DAY = timedelta(hours=24)
+
+migrations = Migrations("bot.limits")
+
+
+@migrations()
+def m001_spent(db: Database) -> None:
+    db.execute("CREATE TABLE spent (pseudonym TEXT NOT NULL, created TEXT NOT NULL, count INTEGER NOT NULL)")
+
+
+class Spent:
+    """The table `spent`: when somebody who was forgotten asked for how many pictures, and nothing else.
+
+    Args:
+        salt: keeps the pseudonyms from being the same elsewhere.
+    """
+
+    def __init__(self, db: Database, salt: str) -> None:
+        self.db = db
+        self._salt = salt
+        bring_up(db, migrations)
+
+    def keep(self, who: str, asked: Asked) -> None:
+        rows = [(self._pseudonym(who), when, count) for when, count in asked]
+        self.db.conn.executemany("INSERT INTO spent VALUES (?, ?, ?)", rows)
+
+    def drop_before(self, when: str) -> None:
+        self.db.execute("DELETE FROM spent WHERE created <= ?", [when])
+
+    def since(self, who: str, when: str) -> Asked:
+        sql = "SELECT created, count FROM spent WHERE pseudonym = ? AND created > ?"
+        return self.db.execute(sql, [self._pseudonym(who), when]).fetchall()
+
+    def _pseudonym(self, who: str) -> str:
+        return hashlib.sha256(f"{self._salt} {who}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -50,10 +90,15 @@ class Quota:
         return wait if self.left < count else 0.0
 
 
-def quota(queue: JobQueue, settings: Settings, owner: str, *, exempt: bool) -> Quota:
+def day_before(now: str) -> str:
+    """The moment from which on what was asked for counts."""
+    return (datetime.fromisoformat(now) - DAY).isoformat()
+
+
+def quota(queue: JobQueue, spent: Spent, settings: Settings, owner: str, *, exempt: bool) -> Quota:
     """The quota of a person as things stand; nothing limits those who are exempt."""
-    now = datetime.fromisoformat(queue.clock())
-    asked = queue.asked_since(owner, (now - DAY).isoformat())
+    now, since = datetime.fromisoformat(queue.clock()), day_before(queue.clock())
+    asked = sorted([*spent.since(owner, since), *queue.asked_since(owner, since)])
     returns = tuple(((datetime.fromisoformat(when) + DAY - now).total_seconds(), count) for when, count in asked)
     return Quota(
         pictures=sum(count for _, count in asked),

@@ -179,3 +179,33 @@ def test_what_is_said_in_ones_language_already_stays() -> None:
 )
 def test_spans_of_time_are_never_too_short(seconds: float, english: str, chinese: str) -> None:
     assert (span(seconds, "en"), span(seconds, "zh")) == (english, chinese)
+
+
+def test_being_forgotten_buys_no_pictures(assistant: Assistant, incoming: Make) -> None:
+    limited(assistant, pictures_per_day=3)
+    queue, begun = assistant.tables.queue, datetime(2026, 12, 31, 20, tzinfo=UTC)
+    queue.clock = lambda: begun.isoformat()
+    for text in ("a cat", "a dog"):
+        ask(assistant, incoming(text))
+        job = queue.claim()
+        assert job is not None
+        queue.finish(job.id)
+    ask(assistant, incoming("a bird"))
+    assistant.forget_person(USER)
+    assistant.forget_person(USER)
+    assert (assistant.quota(USER).pictures, assistant.quota(OTHER).pictures) == (2, 0), "the bird was given back"
+    kept = assistant.tables.db.execute("SELECT * FROM spent").fetchall()
+    assert [row[1:] for row in kept] == [(begun.isoformat(), 1)] * 2 and USER not in str(kept)
+    queue.clock = lambda: (begun + timedelta(hours=24)).isoformat()
+    assert assistant.quota(USER).pictures == 0
+    ask(assistant, incoming("a cat", user=OTHER))
+    assert assistant.tables.db.execute("SELECT count(*) FROM spent").fetchone() == (0,)
+
+
+def test_where_nothing_is_limited_nothing_is_kept(assistant: Assistant, incoming: Make) -> None:
+    limited(assistant, pictures_per_day=0)
+    ask(assistant, incoming("a cat"))
+    assert assistant.tables.queue.claim()
+    assistant.tables.queue.finish(1)
+    assistant.forget_person(USER)
+    assert assistant.tables.db.execute("SELECT count(*) FROM spent").fetchone() == (0,)
