@@ -180,7 +180,9 @@ def _read_word(lexicon: Lexicon, section: dict[str, str], cells: list[str]) -> N
     entry = Entry(forms[0], kind, section.get("domain", ""), section.get("slot", DEFAULT_SLOTS.get(kind, "other")))
     for chinese in cells[1].split() if len(cells) > 1 else ():
         first = lexicon.chinese.setdefault(chinese, entry).kind
-        if (first in _GRAMMAR_KINDS and kind not in _GRAMMAR_KINDS) or (first, kind) == ("adjective", "noun"):
+        if (first in _GRAMMAR_KINDS and kind not in _GRAMMAR_KINDS) or (
+            first in ("adjective", "material") and kind == "noun"
+        ):
             lexicon.other_chinese.setdefault(chinese, entry)
     if section.get("english") != "no":
         for form in forms:

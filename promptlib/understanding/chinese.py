@@ -227,6 +227,10 @@ class _Reader(PhraseBuilder):
     def _object_marker(self) -> None:
         self.at += 1
         self.object, _ = self._gather(embedded=True)
+        if self._kind() == "negation":  # 把 鸟 去掉
+            self.at += 1
+            self.avoid.append(" ".join(w.text for w in numbered(self.object) if w.text))
+            self.object = []
 
     def _verb(self) -> None:
         if self._kind(1) == "quote":
@@ -325,7 +329,7 @@ class _Reader(PhraseBuilder):
 
     def _negation(self) -> None:
         self.at += 1
-        self._skip("any", "particle", "adverb", "copula")
+        self._skip("any", "particle", "adverb", "copula", "object_marker")
         if self._kind() == "verb" and self._kind(1) in NP_STARTS:
             self.at += 1
             self._skip("particle")

@@ -48,6 +48,8 @@ def read(text: str, quotes: tuple[str, ...] = ()) -> Reading:
             reading.avoid.append(lowered.removesuffix("-free"))
             at += 1
         else:
+            if lacking := lexicons.load().groups["lacking"].get(lowered):
+                reading.avoid.append(lacking)  # a treeless hill stays one
             kept.append(tokens[at])
             at += 1
     reading.phrases = list(_phrases(_predicates(words(kept, quotes))))
@@ -132,9 +134,10 @@ def _translated(token: str) -> list[Word]:
 
 
 def _in_english(thing: str) -> str:
-    """What is unwanted, where it was named in Chinese."""
+    """What is unwanted, where it was named in Chinese; a capital only begins the sentence."""
     if not re.search(r"[\u3400-\u9fff]", thing):
-        return thing
+        known = lexicons.load().find_english(thing)
+        return thing.lower() if known and known.english[:1].islower() else thing
     return " ".join(word.text for token in thing.split() for word in words([token]))
 
 

@@ -129,6 +129,8 @@ def _as_thing(word: Word, before: Word | None, after: Word | None) -> Word:
     if word.kind == "measure" and _is_container(word, before, after):
         return Word(word.text.removeprefix("a ").removesuffix(" of"), "noun", "object", word.source)
     entry = lexicons.load().other_chinese.get(word.source)
+    if word.kind == "material" and _is_itself(before, after):
+        return Word(entry.english if entry else word.text, "noun", entry.domain if entry else "mass", word.source)
     if entry is not None and word.kind == "adjective":
         describes = after is not None and after.kind in (*_COUNTED, "de", "suffix", "number", "measure")
         return word if describes else Word(entry.english, entry.kind, entry.domain, word.source)
@@ -139,6 +141,13 @@ def _as_thing(word: Word, before: Word | None, after: Word | None) -> Word:
     if entry is None or word.kind != "measure" or (before is not None and before.kind in ("number", "any", "particle")):
         return word
     return Word(entry.english, entry.kind, entry.domain, word.source)
+
+
+def _is_itself(before: Word | None, after: Word | None) -> bool:
+    """Whether a material is a thing, not what the next one is made of: 坐在 石头 上, 没有 皮 的 香蕉."""
+    if after is None or after.kind == "place":
+        return after is not None or (before is not None and before.kind == "negation")
+    return before is not None and before.kind == "negation" and after.kind == "de"
 
 
 def _is_container(word: Word, before: Word | None, after: Word | None) -> bool:

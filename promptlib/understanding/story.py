@@ -93,7 +93,7 @@ def _may_be_shown(part: str) -> bool:
         kinds = [entry.kind if (entry := lexicons.load().english.get(word)) else "" for word in said]
         return bool(_NOUN_PHRASE.match(part)) or "skipped" not in kinds[: len(said)]
     words = segment(part)
-    if lexicons.load().match("theme", part) or _shows_a_thing(words):
+    if lexicons.load().match("theme", part) or _shows_a_thing(words) or _denies(words):
         return True
     if words and words[0].kind in ("number", "measure"):
         return True
@@ -109,6 +109,11 @@ def _may_be_shown(part: str) -> bool:
 def _shows_a_thing(words: list[Word]) -> bool:
     """Whether a clause is a sentence about something to be seen, not about who speaks."""
     return any(word.domain in _SEEN_DOMAINS for word in words) and not any(word.source in _SPOKEN for word in words)
+
+
+def _denies(words: list[Word]) -> bool:
+    """Whether a clause says what is to be left out: 不要 蓝色; not 不要 笑话 我."""
+    return len(words) > 1 and words[0].kind == "negation" and words[-1].kind in ("noun", "color", "suffix")
 
 
 def _wishes(part: str) -> bool:
