@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from functools import partial
 
 from bot import buttons, replies
 from bot.assistant import Assistant
 from bot.errors import EaselError
 from bot.messages import Delivery
-from bot.posting import Notes, post_once
+from bot.posting import Notes, note_posted, post_once
 from bot.showing import shown_files
 from bot.texts import say
 from bot.wire import Post, Refused, Wire, insist
@@ -46,15 +47,18 @@ class Deliveries:
         delivery = await self.delivery(job_id)
         return Notes(delivery.sent if delivery else {}, partial(self._assistant.mark_sent, job_id))
 
-    async def deliver(self, job_id: int) -> None:
+    async def deliver(self, job_id: int, *, in_turn: bool = False) -> None:
         """Send what a chat has not received of an ended job, as often as it takes.
+
+        Args:
+            in_turn: whether the chat's turn is held already.
 
         Raises:
             Moved: the chat has another name.
         """
         try:
             delivery = await self.delivery(job_id)
-            async with self._wire.turn(delivery.chat if delivery else ""):
+            async with nullcontext() if in_turn else self._wire.turn(delivery.chat if delivery else ""):
                 if await insist(partial(self._send_parts, job_id), self._pause) is None:
                     return  # it is time to stop; the next start goes on
         except Refused as error:
@@ -89,12 +93,13 @@ class Deliveries:
 
     async def _clear_status(self, delivery: Delivery, notes: Notes) -> None:
         """Take away the message that told how the job was doing, and one of which only its mark is known."""
-        messages = [notes["status"]] if "status" in notes else []
-        if not messages and "status?" in notes:
+        if "status" not in notes and "status?" in notes:
             somehow = Post(delivery.chat, say("painting", delivery.language), (), delivery.message)
+            # Noted before it is removed, since what was found once is not found again.
             messages = await self._wire.find(somehow, notes["status?"])
-        for message in messages:
+            await note_posted(self._wire, delivery.chat, "status", messages, notes)
+        if "status" in notes:
             try:
-                await self._wire.remove(delivery.chat, message)
+                await self._wire.remove(delivery.chat, notes["status"])
             except Refused as error:
                 log.debug("A status was gone already: %s", error)

@@ -131,6 +131,7 @@ class Desk:
         self._loop = asyncio.get_running_loop()
         for chat, message in await asyncio.to_thread(self.assistant.latest, self.front):
             self.wire.know(chat, message)
+        await self._settle()
         for incoming in await asyncio.to_thread(self.assistant.waiting):
             if not incoming.chat.startswith(f"{self.front}:"):
                 continue
@@ -141,6 +142,23 @@ class Desk:
                 await asyncio.to_thread(self.assistant.answered, incoming.key)  # shut out meanwhile
         await self.catch_up()
         await asyncio.to_thread(self.assistant.start)
+
+    async def _settle(self) -> None:
+        """Begin with the albums of which it is not known whether they were posted; nothing else comes before in
+        their chats. Of two things that may have been posted, each could be taken for the other."""
+        owed = await asyncio.to_thread(self.assistant.undelivered, self.front)
+        unsure = [one for one in owed if one.sent.get("pictures?") and not one.sent.get("pictures")]
+        for delivery in sorted(unsure, key=lambda one: -one.job.count):
+            turn = self.wire.turn(delivery.chat)
+            if not turn.locked():
+                await turn.acquire()
+                self.spawn(self._deliver_and_release(delivery.job.id, turn))
+
+    async def _deliver_and_release(self, job_id: int, turn: asyncio.Lock) -> None:
+        try:
+            await self.deliver(job_id, in_turn=True)
+        finally:
+            turn.release()
 
     async def close(self) -> None:
         """Finish the picture being painted. What is being sent is sent; whoever spawns waits for that."""
@@ -372,12 +390,12 @@ class Desk:
             self.ended(job)
         return before.status in ("queued", "running")
 
-    async def deliver(self, job_id: int) -> None:
-        """Send what a chat has not received of an ended job, as often as it takes."""
+    async def deliver(self, job_id: int, *, in_turn: bool = False) -> None:
+        """Send what a chat has not received of an ended job, as often as it takes; see `Deliveries.deliver`."""
         async with self._lock(f"job:{job_id}"):
             self._statuses.pop(job_id, None)
             try:
-                await self._deliveries.deliver(job_id)
+                await self._deliveries.deliver(job_id, in_turn=in_turn)
             except Moved as error:
                 delivery = await asyncio.to_thread(self.assistant.delivery, job_id)
                 await self.move(delivery.chat, error.chat)

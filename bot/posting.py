@@ -6,6 +6,7 @@ No chat network lets a sender name a message so that it can be sent twice and ar
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -59,7 +60,20 @@ async def post_once(wire: Wire, post: Post, part: str, notes: Notes) -> None:
         except WireError:
             await notes.write(begun, "")
             raise
-    await notes.write(part, ",".join(messages))
+    await note_posted(wire, post.chat, part, messages, notes)
+
+
+async def note_posted(wire: Wire, chat: str, part: str, messages: Sequence[str], notes: Notes) -> None:
+    """Note what a part became.
+
+    Raises:
+        sqlite3.OperationalError: that cannot be stored now, so the next try has to find it.
+    """
+    try:
+        await notes.write(part, ",".join(messages))
+    except sqlite3.OperationalError:
+        wire.forget(chat, messages)
+        raise
 
 
 async def insist_once(

@@ -117,6 +117,9 @@ class Wire(Protocol):
     def know(self, chat: str, message: str) -> None:
         """Told of a message that was posted before this process began."""
 
+    def forget(self, chat: str, messages: Sequence[str]) -> None:
+        """Told that messages which were just posted could not be noted, so that `find` has to find them again."""
+
     def mark(self, post: Post, since: str = "") -> str:
         """A place in time, to be taken before something is sent; with an earlier one, the span from that until now."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botapi import BotApi
+from botapi import BotApi, Fault
 from hashing_embedder import HashingEmbedder
 from running_bot import RunningBot, copy_home, make_home
 
@@ -214,3 +214,46 @@ def test_a_database_that_cannot_be_used_for_a_moment_costs_nobody_an_answer(
         assert bot.assistant.stats()["ratings"] == 1
     assert [len(api.messages(chat)) for chat in (1, 2)] == [1, 1]
     assert caplog.text.count("database is locked") >= 4 and "Traceback" not in caplog.text
+
+
+def test_a_status_is_taken_away_whatever_is_cut(api: BotApi, bot: RunningBot) -> None:
+    api.misbehave("sendMessage", Fault(cut="after"))
+    api.misbehave("deleteMessage", Fault(cut="before"))
+    api.misbehave("editMessageText", Fault(cut="after"))
+    api.say(1, "a cat")
+    running(bot, 1)
+    text(api, 1, "Painting")
+    bot.assistant.cancel("telegram:1")
+    cancelled(bot, 1)
+    api.wait_for(lambda: not bot.assistant.tables.store.owed("telegram"))
+    assert not api.messages(1)
+
+
+def test_an_album_and_a_picture_that_may_both_have_been_posted_come_once(api: BotApi, home: Path) -> None:
+    """As two crashes leave them: neither is known to be there, and the picture is looked for where the album is."""
+    first, second = RunningBot(api, home), RunningBot(api, home)
+
+    def forgetful(assistant: Any) -> None:
+        mark_sent = assistant.mark_sent
+        assistant.mark_sent = lambda job, part, message: part == "pictures" or mark_sent(job, part, message)
+        assistant.delivered = lambda job: None
+
+    def reversed_(assistant: Any) -> None:
+        undelivered = assistant.undelivered
+        assistant.undelivered = lambda front: undelivered(front)[::-1]
+
+    first.change, second.change = forgetful, reversed_
+    with first as bot:
+        api.say(1, "画两张猫的图")
+        api.wait_for(lambda: len(api.messages(1, "photo")) == 2)
+        api.say(1, "a dog")
+        api.wait_for(lambda: len(api.messages(1, "photo")) == 3)
+        api.wait_for(lambda: "buttons" in bot.assistant.delivery(1).sent)
+        mark = bot.assistant.delivery(1).sent["pictures?"]
+        bot.assistant.tables.store.mark_sent(2, "pictures?", mark)
+    before = [(m["message_id"], m.get("caption", "")) for m in api.messages(1, "photo")]
+    sent = len(api.calls_of("sendPhoto", "sendMediaGroup"))
+    with second as bot:
+        api.wait_for(lambda: not bot.assistant.tables.store.owed("telegram"))
+    assert [(m["message_id"], m.get("caption", "")) for m in api.messages(1, "photo")] == before
+    assert len(api.calls_of("sendPhoto", "sendMediaGroup")) == sent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -94,3 +95,23 @@ def test_numbers_are_counted_together_but_in_supergroups() -> None:
     assert [numbers.mark(1), numbers.mark(-1_000_000_000_005), numbers.mark(1, 99)] == [43, 7, 99]
     assert numbers.candidates(2, 40, 41) == [42, *range(44, 50)]
     assert numbers.candidates(1, 500) == list(range(501, 501 + LEAST))
+
+
+@pytest.mark.parametrize("post", POSTS.values(), ids=POSTS)
+@pytest.mark.parametrize("cut", ["", "after"])
+async def test_what_was_posted_and_could_not_be_noted_is_not_posted_again(
+    api: BotApi, wire: TelegramWire, post: Post, cut: str
+) -> None:
+    """The disk fills just when a message is there: sent, or found after its answer was lost."""
+    kept: dict[str, str] = {}
+    failures = iter([True])
+
+    def full(part: str, value: str) -> None:
+        if part == "answer" and next(failures, False):
+            raise sqlite3.OperationalError("database or disk is full")
+        kept[part] = value
+
+    api.misbehave("*", Fault(cut=cut))
+    assert await insist_once(wire, post, "answer", Notes({}, full), at_once)
+    there = [str(message["message_id"]) for message in api.messages(1)]
+    assert len(there) == max(1, len(post.files)) and kept["answer"] == ",".join(there)

@@ -31,6 +31,10 @@ class Numbers:
         for message in messages:
             self.saw(chat, message)
 
+    def forget(self, chat: int, messages: list[int]) -> None:
+        """These are to be looked for again."""
+        self._own[chat] = deque((one for one in self._own[chat] if one not in messages), maxlen=MOST)
+
     def mark(self, chat: int, earlier: int = 0) -> int:
         """A number below that of whatever is posted from now on; `earlier` is one known from elsewhere."""
         return max(earlier, self._highest.get(_count(chat), 0))

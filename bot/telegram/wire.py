@@ -103,6 +103,9 @@ class TelegramWire:
     def know(self, chat: str, message: str) -> None:
         self.numbers.posted(number(chat), [int(message)])
 
+    def forget(self, chat: str, messages: Sequence[str]) -> None:
+        self.numbers.forget(number(chat), [int(message) for message in messages])
+
     def mark(self, post: Post, since: str = "") -> str:
         now = str(self.numbers.mark(number(post.chat), int(post.reply or 0)))
         return f"{since}-{now}" if since else now
