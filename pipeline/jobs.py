@@ -23,7 +23,7 @@ class Job:
         count: how many pictures; they take the seeds ``seed``, ``seed + 1``, …, as A1111 does.
         seed: of the first picture.
         owner: whose job it is; people take turns.
-        priority: higher goes first, before all turns.
+        priority: higher goes first among those whose turn it is.
         extra: whatever the front wants back with the job; must be JSON.
         id: given by the queue.
         status: one of `STATUSES`.

@@ -1,8 +1,9 @@
 """The queue: jobs and their pictures in SQLite, so that nothing accepted is lost to a crash.
 
 People take turns: each new job gets a turn no earlier than the turn being served and after its owner's other
-waiting jobs, and the earliest turn goes first. So one person's fifty jobs delay another by one. Any number of
-processes may add and look; each job is claimed by one. Knows nothing of models or of how pictures are made.
+waiting jobs, and the earliest turn goes first, within a turn the higher priority. So one person's fifty jobs delay
+another by one, an admin's too. Any number of processes may add and look; each job is claimed by one. Knows nothing of
+models or of how pictures are made.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ Asked: TypeAlias = list[tuple[str, int]]
 
 _COLUMNS = ("model", "prompt", "width", "height", "seed", "steps", "guidance", "negative", "count", "owner", "priority")
 
-#: The turn of a new job: see the module's docstring. Turns are counted within one priority.
+#: The turn of a new job: see the module's docstring.
 _TURN = """
     SELECT max(
-        coalesce((SELECT max(turn) FROM jobs WHERE priority = :priority AND started != ''), 0),
+        coalesce((SELECT max(turn) FROM jobs WHERE started != ''), 0),
         coalesce((SELECT max(turn) + 1 FROM jobs
-                  WHERE priority = :priority AND owner = :owner AND status IN ('queued', 'running')), 0))
+                  WHERE owner = :owner AND status IN ('queued', 'running')), 0))
 """
-_ORDER = "priority DESC, turn, id"
+_ORDER = "turn, priority DESC, id"
 
 #: Every waiting job with what is painted before it and the seconds until it is done itself. One worker is assumed:
 #: several share the memory bandwidth or have a machine each, which nobody here can tell.
@@ -161,7 +162,7 @@ class JobQueue:
             job.status,
             "status = 'queued', attempts = 0, stopping = 0, error = '', fault = '', started = '', finished = '', "
             f"turn = ({_TURN})",
-            {"priority": job.priority, "owner": job.owner},
+            {"owner": job.owner},
         )
 
     def recover(self) -> Jobs:
@@ -199,7 +200,7 @@ class JobQueue:
         """How many jobs are painted before this one, running ones included; None when it does not wait."""
         rows = self.db.query(
             "SELECT (SELECT count(*) FROM jobs WHERE status = 'running') + (SELECT count(*) FROM jobs AS other WHERE "
-            "other.status = 'queued' AND (-other.priority, other.turn, other.id) < (-job.priority, job.turn, job.id)) "
+            "other.status = 'queued' AND (other.turn, -other.priority, other.id) < (job.turn, -job.priority, job.id)) "
             "AS before FROM jobs AS job WHERE job.id = ? AND job.status = 'queued'",
             [job_id],
         )

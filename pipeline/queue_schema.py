@@ -58,3 +58,11 @@ def _faults_speeds_and_days(db: Database) -> None:
     # For what a person asked for within a day.
     db.execute("CREATE INDEX jobs_of_a_day ON jobs (owner, created)")
     db.execute("CREATE TABLE speeds (model TEXT PRIMARY KEY, seconds REAL NOT NULL, pictures INTEGER NOT NULL)")
+
+
+@migrations(name="003_priority_within_turns")
+def _priority_within_turns(db: Database) -> None:
+    db.execute("DROP INDEX jobs_waiting")
+    db.execute("DROP INDEX jobs_served")
+    db.execute("CREATE INDEX jobs_waiting ON jobs (status, turn, priority DESC, id)")
+    db.execute("CREATE INDEX jobs_served ON jobs (turn) WHERE started != ''")

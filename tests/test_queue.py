@@ -110,12 +110,23 @@ def test_cancelled_jobs_leave_no_handicap(queue: JobQueue) -> None:
     assert claimed(queue).id == ann.id
 
 
-def test_priority_goes_before_turns(queue: JobQueue) -> None:
-    queue.add(job("ann"))
+def test_priority_goes_first_in_a_turn(queue: JobQueue) -> None:
+    for owner in ("ann", "bob", "eve"):
+        queue.add(job(owner))
+    assert claimed(queue).owner == "ann"
     admin = queue.add(job("root", priority=1))
-    assert queue.position(1) == 1
-    assert queue.position(admin.id) == 0
-    assert claimed(queue).id == admin.id
+    assert [queue.position(number) for number in (admin.id, 2, 3)] == [1, 2, 3]
+    assert [claimed(queue).owner for _ in range(3)] == ["root", "bob", "eve"]
+
+
+def test_an_admins_fifty_jobs_delay_another_by_one(queue: JobQueue) -> None:
+    for _ in range(50):
+        queue.add(job("root", priority=1))
+    queue.add(job("ann"))
+    assert [claimed(queue).owner for _ in range(3)] == ["root", "ann", "root"]
+    for _ in range(2):
+        queue.add(job("bob"))
+    assert [claimed(queue).owner for _ in range(4)] == ["bob", "root", "bob", "root"]
 
 
 def test_positions_are_the_order_of_painting(queue: JobQueue) -> None:
@@ -345,7 +356,7 @@ def test_ten_thousand_old_jobs_do_not_slow_the_queue(queue: JobQueue) -> None:
         for number in range(10_000):
             queue.add(job(f"person {number % 50}"))
         queue.db.execute("UPDATE jobs SET status = 'done', started = created")
-    plan = "EXPLAIN QUERY PLAN SELECT id FROM jobs WHERE status = 'queued' ORDER BY priority DESC, turn, id LIMIT 1"
+    plan = "EXPLAIN QUERY PLAN SELECT id FROM jobs WHERE status = 'queued' ORDER BY turn, priority DESC, id LIMIT 1"
     steps = str(list(queue.db.query(plan)))
     assert "jobs_waiting" in steps
     assert "TEMP B-TREE" not in steps
