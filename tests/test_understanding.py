@@ -117,6 +117,17 @@ def test_words_that_only_look_like_a_negation(text: str) -> None:
         ("一组四张,四季的树", "count", 4),
         ("a4 landscape, a map", "aspect", "297:210"),
         ("电影画幅,宇航员", "aspect", "21:9"),
+        ("seed设成一百零八,水晶洞穴里的独角兽", "seed", 108),
+        ("a cat, seed one hundred and eight", "seed", 108),
+        ("一只猫,种子固定为一千", "seed", 1000),
+        ("给我半打不同的猫爪印图标", "count", 6),
+        ("six different paw print icons", "count", 6),
+        ("一只猫,十二张", "count", 12),
+        ("a cat x4", "count", 4),
+        ("21:9 超宽屏壁纸,沙漠公路", "aspect", "21:9"),
+        ("横屏4K壁纸,沙漠公路", "aspect", "16:9"),
+        ("a banner 3 to 1 with mountains", "aspect", "3:1"),
+        ("poster of a cat, 24x36", "aspect", "24:36"),
     ],
 )
 def test_the_format_is_found(text: str, field: str, value: object) -> None:

@@ -32,6 +32,8 @@ _NUMBERS = {
     "a pair of": 2,
     "twice": 2,
     "打": 12,
+    "一打": 12,
+    "半打": 6,
     "thrice": 3,
     "a couple": 2,
     "pair": 2,
@@ -42,8 +44,12 @@ _TENS = {
     word: 10 * n
     for n, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
 }
+_POWERS = {"十": 10, "百": 100, "千": 1000, "万": 10_000}
+_CHARACTERS = "零一二两三四五六七八九十百千万"
 #: Midjourney's flags that easel serves; every other one is named in a note.
 _SERVED_FLAGS = {"ar", "aspect", "no", "seed", "raw"}
+#: Figures below this are no pixels.
+_SMALLEST_SIDE = 64
 _FLAG = re.compile(r"(?<!\S)(?:--|—|––)([a-zA-Z]+)(?:[ =]+((?:(?!\s--|\s—).)*))?", re.DOTALL)
 
 
@@ -97,21 +103,48 @@ def extract_flags(text: str, found: Parameters) -> str:
 
 
 def number(text: str) -> int:
-    """A number in digits, Chinese or English up to 99; 0 where it is none."""
+    """A number in digits, Chinese or English; 0 where it is none."""
     text = text.strip().lower()
     if text.isdigit():
         return int(text)
-    tens, ten, ones = text.partition("十")
-    if ten:
-        return 10 * _NUMBERS.get(tens or "一", 0) + _NUMBERS.get(ones, 0)
-    if len(words := re.split(r"[- ]", text)) == 2 and words[0] in _TENS:
-        return _TENS[words[0]] + _NUMBERS.get(words[1], 0)
-    return _NUMBERS.get(text, 0) or _TENS.get(text, 0)
+    if text in _NUMBERS:
+        return _NUMBERS[text]
+    return _in_characters(text) if text and text[0] in _CHARACTERS else _in_words(text)
+
+
+def _in_characters(text: str) -> int:
+    """一百零八 is 108."""
+    total, digit = 0, 0
+    for char in text:
+        if char in _POWERS:
+            power = _POWERS[char]
+            total = (total + digit) * power if power == 10_000 else total + (digit or 1) * power
+            digit = 0
+        else:
+            digit = _NUMBERS.get(char, 0)
+    return total + digit
+
+
+def _in_words(text: str) -> int:
+    """One hundred and eight is 108; 0 where a word is no number."""
+    total, below = 0, 0
+    for word in re.split(r"[- ]+", text):
+        if word == "hundred":
+            below = (below or 1) * 100
+        elif word == "thousand":
+            total, below = (below or 1) * 1000, 0
+        elif word in _NUMBERS or word in _TENS:
+            below += _NUMBERS.get(word) or _TENS[word]
+        elif word != "and":
+            return 0
+    return total + below
 
 
 def _apply(label: str, match: re.Match[str], found: Parameters) -> str:
     groups = match.groupdict()
-    if label == "size":
+    if label == "size" and int(groups["w"]) < _SMALLEST_SIDE > int(groups["h"]):
+        found.aspect = f"{int(groups['w'])}:{int(groups['h'])}"  # a poster of 24x36 inches
+    elif label == "size":
         found.width, found.height = int(groups["w"]), int(groups["h"])
     elif label == "ratio":
         width, height = number(groups["w"]), number(groups["h"])
@@ -125,6 +158,6 @@ def _apply(label: str, match: re.Match[str], found: Parameters) -> str:
         if not 1 < count <= 16:
             return match[0]
         found.count = count
-    elif not found.aspect or label not in ("3:2", "2:3"):
+    elif not found.aspect:
         found.aspect = label
     return groups.get("keep") or " "

@@ -13,7 +13,7 @@ from typing import Any
 from promptlib import lexicon as lexicons
 from promptlib.brief import Word
 from promptlib.lexicon import Entry, Lexicon
-from promptlib.understanding import dictionary
+from promptlib.understanding import dictionary, parameters
 from promptlib.understanding.words import participle
 
 #: Quoted text is masked by one character of this private area each while the rest is read.
@@ -181,7 +181,7 @@ def _chinese(token: str) -> list[Word]:
         person = _chinese(token[:-1])[-1]
         return [Word(lexicon.plural(person.text), "noun", person.domain, token)]
     if all(char in _DIGITS for char in token):
-        return [Word(str(_number(token)), "number", "", token)]
+        return [Word(str(parameters.number(token)), "number", "", token)]
     pieces = _pieces(token, lexicon)
     if pieces and (not dictionary.known(token) or _grammatical(pieces, lexicon)):
         return [word for piece in pieces for word in words_of(lexicon.chinese[piece], piece)]
@@ -241,15 +241,3 @@ def _cover(token: str, lexicon: Lexicon) -> list[str]:
         pieces.append(token[:length])
         token = token[length:]
     return pieces
-
-
-def _number(token: str) -> int:
-    """Chinese numerals below 10,000: 二十三 is 23."""
-    total, digit = 0, 0
-    for char in token:
-        if char in "十百千":
-            total += (digit or 1) * 10 ** ("十百千".index(char) + 1)
-            digit = 0
-        else:
-            digit = 2 if char == "两" else _DIGITS.index(char)
-    return total + digit
