@@ -424,6 +424,10 @@ class Assistant:
         """Chats and messages that were posted lately."""
         return self.tables.store.latest(front)
 
+    def knows_chat(self, chat: str) -> bool:
+        """Whether anything is known of a chat, be it that it is shut out."""
+        return self.tables.store.knows(chat) or self.tables.blocked.any_of(chat)
+
     def move_chat(self, old: str, new: str) -> None:
         """A chat has another name now; all that is known of it goes along."""
         self.tables.store.move_chat(old, new)

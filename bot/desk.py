@@ -234,6 +234,11 @@ class Desk:
         if incoming.kind == COMMAND:
             await self.catch_up()  # what was cancelled while it waited is over
 
+    async def follow(self, old: str, new: str) -> None:
+        """A group says that it has another name now; believed of groups that are known here, and so were let in."""
+        if await asyncio.to_thread(self.assistant.knows_chat, old):
+            await self.move(old, new)
+
     async def move(self, old: str, new: str) -> None:
         """A chat has another name now: everything that is known of it, and owed to it, goes along."""
         log.warning("%s is %s now; if EASEL_ALLOW names it, change it there", old, new)

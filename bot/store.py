@@ -259,6 +259,11 @@ class Store:
             for message in messages.split(",")
         ]
 
+    def knows(self, chat: str) -> bool:
+        """Whether anything came from a chat or goes there."""
+        places = (f"SELECT 1 FROM {table} WHERE chat = :chat" for table in ("inbox", "chats", "deliveries"))
+        return bool(list(self.db.query(" UNION ALL ".join(places) + " LIMIT 1", {"chat": chat})))
+
     def move_chat(self, old: str, new: str) -> None:
         """A chat has another name now."""
         with self.db.atomic():

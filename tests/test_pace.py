@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice, pairwise
 
-from bot.pace import Pace, waits
+from bot.pace import Pace, Throttle, waits
 
 
 class Clock:
@@ -52,3 +52,49 @@ def test_the_first_may_come_at_once() -> None:
     clock = Clock()
     pace = Pace(4.5, clock, at_once=True)
     assert pace.due(1) and not pace.due(2)
+
+
+def calls(throttle: Throttle, clock: Clock, seconds: float, *chats: str) -> list[tuple[float, str]]:
+    """When which chat was called, if each is called as often as it may be."""
+    made = []
+    while clock.now < seconds:
+        made += [(clock.now, chat) for chat in chats if throttle.wait(chat, group=chat.startswith("-")) == 0]
+        clock.now = round(clock.now + 0.01, 2)
+    return made
+
+
+def test_no_second_has_more_than_thirty_calls() -> None:
+    clock = Clock()
+    times = [at for at, _ in calls(Throttle(clock=clock), clock, 5, *map(str, range(50)))]
+    assert len(times) >= 5 * 30
+    assert all(late - early >= 0.999 for early, late in zip(times, times[30:], strict=False))
+
+
+def test_no_minute_has_more_than_twenty_calls_to_a_group_and_others_do_not_wait() -> None:
+    clock = Clock()
+    throttle = Throttle(clock=clock)
+    made = [chat for _, chat in calls(throttle, clock, 10, "-5", "7")]
+    assert made.count("-5") == 20 and made.count("7") > 200
+    assert 49 < throttle.wait("-5", group=True) <= 60
+    clock.now = 60.01
+    assert throttle.wait("-5", group=True) == 0
+
+
+def test_what_waits_is_not_counted() -> None:
+    clock = Clock()
+    throttle = Throttle(second=1, clock=clock)
+    assert throttle.wait("7") == 0
+    assert [throttle.wait("7") for _ in range(5)] == [1.0] * 5
+    clock.now = 1.0
+    assert throttle.wait("7") == 0
+
+
+def test_a_chat_that_was_told_to_wait_waits_alone() -> None:
+    clock = Clock()
+    throttle = Throttle(clock=clock)
+    throttle.hold("7", 20)
+    assert throttle.wait("7") == 20 and throttle.wait("8") == 0
+    clock.now = 19.5
+    assert throttle.wait("7") == 0.5
+    clock.now = 20.0
+    assert throttle.wait("7") == 0

@@ -124,3 +124,21 @@ def test_many_processes_may_open_a_new_database_at_once(path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         counted = list(pool.map(lambda _: Store(open_database(path)).counts()["messages"], range(8)))
     assert counted == [0] * 8
+
+
+def test_a_chat_takes_everything_along_to_its_new_name(store: Store) -> None:
+    group, other, new = "telegram:-5", "telegram:-6", "telegram:-1005"
+    for number, chat in enumerate((group, other), 1):
+        message = replace(HELLO, key=f"telegram:{number}", chat=chat)
+        store.accept(message)
+        store.promise(number, message, "zh")
+        store.set_chat(chat, model=f"model {number}", brief=json.dumps({"text": chat}))
+    store.set_chat(new, model="chosen since")
+    store.move_chat(group, new)
+    store.move_chat(group, new)
+    assert [(one.key, one.chat) for one in store.waiting()] == [("telegram:1", new), ("telegram:2", other)]
+    assert [(row["job"], row["chat"]) for row in store.owed("telegram")] == [(1, new), (2, other)]
+    assert (store.chat(new, DEFAULT).model, store.brief(new)) == ("model 1", {"text": group})
+    assert store.chat(other, DEFAULT).model == "model 2"
+    assert [store.knows(chat) for chat in (group, other, new)] == [False, True, True]
+    assert store.brief(group) is None

@@ -10,12 +10,14 @@ import logging
 import os
 import secrets
 import signal
+import sqlite3
 import urllib.parse
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 from telegram import BotCommand, Update
+from telegram.constants import ChatType
 from telegram.error import InvalidToken, NetworkError, TelegramError
 from telegram.ext import Application, ApplicationBuilder, TypeHandler, Updater
 
@@ -191,18 +193,22 @@ class TelegramBot:
         Raises:
             NetworkError: it could not be stored, so Telegram shall send it again.
         """
-        (user, chat), message = who(update), update.message
         try:
+            (user, chat), message = who(update), update.message
             if message:
                 self.wire.numbers.saw(message.chat.id, message.message_id)
-            if message and message.migrate_to_chat_id:
-                await self.desk.move(chat, f"{FRONT}:{message.migrate_to_chat_id}")
+            if message and message.migrate_to_chat_id and message.chat.type == ChatType.GROUP:
+                await self.desk.follow(chat, f"{FRONT}:{message.migrate_to_chat_id}")
             admitted = await self.desk.admit(str(update.update_id), user, group_of(update), partial(self._read, update))
             metrics.UPDATES.labels("let in" if admitted else "left out").inc()
             return admitted
-        except Unsent as error:
+        except (Unsent, sqlite3.OperationalError) as error:
             metrics.UPDATES.labels("not stored").inc()
             raise NetworkError(str(error)) from error
+        except Exception:
+            # Whatever else came out of here would end the fetching of updates.
+            log.exception("Update %s could not be let in", update.update_id)
+            return False
 
     def _read(self, update: Update) -> Incoming | None:
         return read(update, self.app.bot.username)

@@ -62,8 +62,6 @@ def problem(
 
 def _kind_problem(brief: Brief, builtin: Brief) -> str:
     paints = brief.kind in ("image", "refine")
-    if builtin.kind == "refused" and brief.kind != "refused":
-        return "it would paint what is refused"
     if not paints and brief.kind != "refused" and any(_certain(w) for p in builtin.phrases for w in p.words):
         return f"it takes a request for {brief.kind}"
     return "it finds nothing to paint" if paints and not brief.phrases else ""

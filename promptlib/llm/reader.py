@@ -1,7 +1,7 @@
 """Understanding with a language model: asked, held to its promises, and done without where it fails.
 
-The built-in way reads every request as well, in milliseconds: it decides what is refused, what is only talk and what
-is left as it stands, it is what the model's brief is compared with, and it is what counts where the model's does not.
+The built-in way reads every request as well, in milliseconds: it decides what is only talk and what is left as it
+stands, it is what the model's brief is compared with, and it is what counts where the model's does not.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class LanguageModelReader:
     def understand(self, text: str, previous: Brief | None = None) -> Brief:
         """The brief of a message, as `promptlib.understanding.understand` gives it; the notes say whose it is."""
         builtin = understand(text, previous)
-        if builtin.raw or builtin.kind == "refused":
+        if builtin.raw:
             return builtin
         if builtin.kind in ("chat", "question") and builtin.intent not in _UNSURE:
             return builtin
