@@ -201,13 +201,17 @@ def killed(runs: int, folder: Path, seed: int = 0, patience: float = 90.0) -> Ta
         bot, people = Bot(api, folder / "home"), People(api, dice)
         for _ in range(runs):
             kills = []
-            for user in USERS:
-                threading.Timer(dice.uniform(0, 0.5), people.ask, (user,)).start()
+            asking = [threading.Timer(dice.uniform(0, 0.5), people.ask, (user,)) for user in USERS]
+            for timer in asking:
+                timer.start()
             for _ in range(1 + (dice.random() < 1 / 3)):
                 time.sleep(dice.uniform(0, 2.5))
                 bot.kill()
                 kills.append(time.monotonic())
                 bot.start()
+            # Who has not asked yet is not owed anything yet: settling too early would count that answer as lost.
+            for timer in asking:
+                timer.join()
             wait_until(lambda: settled(api, bot), patience)
             people.settle(tally, kills)
             tally.runs, tally.kills = tally.runs + 1, tally.kills + len(kills)
