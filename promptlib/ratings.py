@@ -54,19 +54,21 @@ def rescore(db: Database, ids: Sequence[int]) -> None:
     ratings: dict[int, list[scoring.Rating]] = defaultdict(list)
     for prompt_id, value, own, total, count in db.execute(_RATINGS, {"ids": listed}):
         ratings[prompt_id].append(scoring.Rating(value, bool(own), total, count))
-    rows = db.execute(
-        "SELECT id, prior, owner, promoted FROM prompts WHERE id IN (SELECT value FROM json_each(?))", [listed]
-    ).fetchall()
+    rows = [
+        (prompt_id, prior, bool(owned), None if promoted is None else bool(promoted))
+        for prompt_id, prior, owned, promoted in db.execute(
+            "SELECT id, prior, owner != '', promoted FROM prompts WHERE id IN (SELECT value FROM json_each(?))",
+            [listed],
+        )
+    ]
     db.conn.executemany(
         "UPDATE prompts SET score = ?, eligible = ? WHERE id = ?",
         [
             (
-                scoring.score(ratings[prompt_id], prior),
-                scoring.is_eligible(
-                    ratings[prompt_id], owned=bool(owner), promoted=None if promoted is None else bool(promoted)
-                ),
+                scoring.score(ratings[prompt_id], prior, owned=owned, promoted=promoted),
+                scoring.is_eligible(ratings[prompt_id], owned=owned, promoted=promoted),
                 prompt_id,
             )
-            for prompt_id, prior, owner, promoted in rows
+            for prompt_id, prior, owned, promoted in rows
         ],
     )

@@ -13,14 +13,14 @@ from promptlib.embeddings import Vectors, unit
 from promptlib.index import VectorIndex
 from promptlib.library import Library
 from promptlib.records import Hit
-from promptlib.scoring import NEUTRAL
+from promptlib.scoring import FLOOR, NEUTRAL
 from promptlib.understanding import understand
 
 #: What a point of score is worth in cosine. Prompts about the same thing lie within 0.1 of each other, so a first
 #: 5 (score 3.6) or a first 1 (score 2.4) reorders them, and no score makes up for another subject.
 SCORE_WEIGHT = 0.15
-#: Two people's 1 take a prompt below this; one person's alone does not.
-MIN_SCORE = 2.2
+#: Two people's 1 take a painted prompt below this; one person's alone does not.
+MIN_SCORE = FLOOR
 #: Candidates ranked per hit wanted, and at least: room for a well-rated one to rise from below.
 CANDIDATES_PER_HIT, MIN_CANDIDATES = 8, 64
 #: Rows looked at per candidate before asking the library for everything that may be used, which takes longer.

@@ -25,6 +25,9 @@ RATER_SHRINKAGE = 5.0
 GOOD = 4
 #: The lower bound that others' ratings must hold; a single 4 does (2.61), a 4 and a 1 do not (2.23).
 PROMOTION_BOUND = 2.3
+#: Fewer people than this rank a prompt that nobody owns last, and no lower: accounts are cheap, and what ships with
+#: easel must not be voted away with five of them. Retrieval takes nothing below the floor.
+CROWD, FLOOR = 8, 2.2
 #: One-sided 90 % of a normal distribution.
 CREDIBLE_Z = 1.28
 
@@ -49,15 +52,22 @@ def centred(rating: Rating) -> float:
     return min(5.0, max(1.0, rating.value - (mean - NEUTRAL)))
 
 
-def score(ratings: Iterable[Rating], prior: float | None = None) -> float:
-    """The shrunken mean that retrieval ranks by."""
+def score(
+    ratings: Iterable[Rating], prior: float | None = None, *, owned: bool = True, promoted: bool | None = None
+) -> float:
+    """The shrunken mean that retrieval ranks by; not below `FLOOR` for what an admin promoted.
+
+    What nobody owns (imported, seed) stands as high until a `CROWD` has rated it.
+    """
+    ratings = list(ratings)
     total, weight = SHRINKAGE * NEUTRAL, SHRINKAGE
     if prior is not None:
         total, weight = total + PRIOR_WEIGHT * prior, weight + PRIOR_WEIGHT
     for rating in ratings:
         share = OWN_WEIGHT if rating.own else 1.0
         total, weight = total + share * centred(rating), weight + share
-    return total / weight
+    held = promoted or (not owned and promoted is None and len(ratings) < CROWD)
+    return max(FLOOR, total / weight) if held else total / weight
 
 
 def lower_bound(values: Iterable[int]) -> float:

@@ -15,7 +15,7 @@ from promptlib.index import VectorIndex
 from promptlib.library import Library
 from promptlib.records import LibraryPrompt
 from promptlib.retrieval import retrieve
-from promptlib.scoring import NEUTRAL, SHRINKAGE
+from promptlib.scoring import CROWD, FLOOR, NEUTRAL, SHRINKAGE
 
 GOOD_ONES = ("cat moon", "cat sun", "cat sea", "dog moon", "cat cat snow")
 
@@ -158,3 +158,28 @@ def test_whoever_has_no_votes_left_is_thanked_like_everybody(assistant: Assistan
     assert (first.value, first.ratings, second.value, second.ratings) == (5, 1, 5, 1)
     assert first.score > second.score == NEUTRAL
     limited.tables.db.close()
+
+
+def test_puppets_cannot_vote_a_shipped_prompt_away(library: Library, index: VectorIndex) -> None:
+    """They rank it last. What a crowd agrees on goes, and an admin's word stands against a crowd too."""
+    seed, kept = add(library, "cat lamp"), add(library, "cat fern")
+    library.promote(kept)
+    for number in range(CROWD - 1):
+        for prompt_id in (seed, kept):
+            library.rate(prompt_id, f"puppet {number}", 1)
+    assert {"cat lamp", "cat fern"} <= {text for text, _ in given(library, index)}
+    assert library.get(seed).score == FLOOR
+    for prompt_id in (seed, kept):
+        library.rate(prompt_id, "one more", 1)
+    assert {"cat lamp", "cat fern"} & {text for text, _ in given(library, index)} == {"cat fern"}
+    library.promote(seed)
+    assert {"cat lamp", "cat fern"} <= {text for text, _ in given(library, index)}
+
+
+def test_two_people_take_out_what_somebody_painted(library: Library, index: VectorIndex) -> None:
+    painted = add(library, "cat lamp", owner="eve")
+    library.rate(painted, "ann", 4)
+    assert "cat lamp" in {text for text, _ in given(library, index)}
+    for who in ("ann", "bob", "cid"):
+        library.rate(painted, who, 1)
+    assert "cat lamp" not in {text for text, _ in given(library, index)}
