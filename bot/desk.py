@@ -1,4 +1,4 @@
-"""The desk: answers what came in, tells how the painting goes, and sends what was painted. Knows no chat network.
+"""The desk: lets in and answers what comes, and sends what was painted. Knows no chat network.
 
 Each part of an answer is noted when it is sent, so a restart goes on where a crash stopped. Everything runs in one
 event loop; the assistant blocks, so it is called in threads.
@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -25,8 +24,8 @@ from bot.delivery import Deliveries
 from bot.errors import EaselError
 from bot.gate import Gate
 from bot.messages import COMMAND, OTHER, PRESS, REQUEST, Answer, Incoming
-from bot.pace import Pace
 from bot.posting import Notes, insist_once, post_once
+from bot.progress import Progress, Status
 from bot.settings import Settings
 from bot.texts import language_of, say
 from bot.wire import Moved, Post, Refused, Unsent, Wire, insist, once
@@ -38,40 +37,6 @@ log = logging.getLogger(__name__)
 
 #: Errors whose text is meant for people; all others go into the log.
 DELIBERATE = (EaselError, PipelineError, PromptlibError)
-
-#: Seconds between two edits of a message that tells how the painting goes: a group bears 20 messages a minute.
-PROGRESS_SECONDS = 3.0
-#: A model that is loaded within this many seconds is loaded without a word.
-LOADING_SECONDS = 1.5
-#: Seconds between two rounds of telling people their places in the queue, and how many are told in one.
-PLACES_SECONDS, PLACES_AT_ONCE = 5.0, 10
-
-#: A chat network shows "sending a picture" for this many seconds at most.
-BUSY_SECONDS = 4.5
-
-
-def _places() -> Iterator[int]:
-    """The places in the queue worth telling: 1 2 3 4 5 6 7 9 11 14 18 23 29 36 45 …"""
-    place = 1
-    while place < 100_000:
-        yield place
-        place = place + 1 if place < 7 else (5 * place + 2) // 4
-
-
-PLACES = frozenset(_places())
-
-
-@dataclass
-class Status:
-    """The message that tells how a job is doing."""
-
-    chat: str
-    message: str
-    language: str
-    #: The place in the queue that was told last.
-    place: int = sys.maxsize
-    pace: Pace = field(default_factory=lambda: Pace(PROGRESS_SECONDS))
-    busy: Pace = field(default_factory=lambda: Pace(BUSY_SECONDS, at_once=True))
 
 
 class Desk:
@@ -99,11 +64,12 @@ class Desk:
         self.closing = asyncio.Event()
         self.assistant = make(
             settings,
-            on_stage=self._from_worker(self.stage),
-            on_progress=self._from_worker(self.progress),
+            on_stage=self._from_worker(lambda *told: self._progress.stage(*told)),
+            on_progress=self._from_worker(lambda *told: self._progress.step(*told)),
             on_ended=self._from_worker(self.ended),
         )
         self._deliveries = Deliveries(self.assistant, wire, self.pause)
+        self._progress = Progress(self.assistant, wire, self._deliveries, spawn, self.pause)
         self._gate = Gate(settings, self.assistant.is_blocked)
         # What came in since the start: networks repeat themselves.
         self._seen: deque[str] = deque(maxlen=4096)
@@ -112,10 +78,6 @@ class Desk:
         # A language model on a server is only waited for, so more may wait for it side by side.
         self._answering = ThreadPoolExecutor(8 if settings.llm_url else 2, "easel-answer")
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._statuses: dict[int, Status | None] = {}
-        #: The job whose model is being loaded, and how.
-        self._stage: tuple[int, str] | None = None
-        self._placing = False
 
     def _from_worker(self, callback: Callable[..., None]) -> Callable[..., None]:
         """The callback, called from the worker's thread and run in the loop."""
@@ -309,83 +271,15 @@ class Desk:
             async with self.wire.turn(incoming.chat):
                 await once(post_once(self.wire, post, "status", notes))
             if "status" in notes:
-                self._statuses[job.id] = Status(incoming.chat, notes["status"], answer.language, answer.position - 1)
-
-    # --- progress ---------------------------------------------------------------------------------------------
-
-    def stage(self, job_id: int, name: str) -> None:
-        """Tell that a model is being loaded, if that takes a while."""
-        self._stage = (job_id, name)
-        self.spawn(self._tell_stage(job_id, name))
-
-    async def _tell_stage(self, job_id: int, name: str) -> None:
-        if job_id not in self._statuses:
-            self._statuses[job_id] = None
-            await self._recall(job_id)
-        if await self.pause(LOADING_SECONDS) or self._stage != (job_id, name):
-            return
-        if status := self._statuses.get(job_id):
-            await self._retell(job_id, status, say(f"stage_{name}", status.language))
-
-    async def _retell(self, job_id: int, status: Status, text: str) -> None:
-        rows = [buttons.cancel(job_id, "", status.language)]
-        await once(self.wire.rewrite(status.chat, status.message, text, rows))
-
-    def _queue_moved(self) -> None:
-        """Tell those who wait how far they have come, in a while."""
-        if not self._placing:
-            self._placing = True
-            self.spawn(self._tell_places())
-
-    async def _tell_places(self) -> None:
-        stopping = await self.pause(PLACES_SECONDS)
-        self._placing = False
-        if stopping:
-            return
-        outlook = await asyncio.to_thread(self.assistant.outlook)
-        chats: set[str] = set()
-        for job_id, look in outlook.items():
-            if look.ahead not in PLACES or len(chats) == PLACES_AT_ONCE:
-                continue
-            if job_id not in self._statuses:
-                self._statuses[job_id] = None
-                await self._recall(job_id)
-            status = self._statuses.get(job_id)
-            # The nearest of a chat's own: one edit for each chat and round.
-            if status and look.ahead < status.place and status.chat not in chats:
-                status.place = look.ahead
-                chats.add(status.chat)
-                await self._retell(job_id, status, replies.waiting(look, status.language))
-
-    def progress(self, job_id: int, step: int, total: int) -> None:
-        """Tell a step of a job, if it is time to tell one."""
-        self._stage = None
-        if job_id not in self._statuses:
-            self._statuses[job_id] = None
-            self.spawn(self._recall(job_id))
-        status = self._statuses[job_id]
-        if status is None:
-            return
-        if status.busy.due(step):
-            self.spawn(once(self.wire.busy(status.chat)))
-        if step < total and status.pace.due(step):
-            text = say("progress", status.language, step=step, total=total)
-            self.spawn(self._retell(job_id, status, text))
-
-    async def _recall(self, job_id: int) -> None:
-        """Find the status message that was sent before a restart."""
-        delivery = await self._deliveries.delivery(job_id)
-        waits = job_id in self._statuses and self._statuses[job_id] is None
-        if delivery and "status" in delivery.sent and waits:
-            self._statuses[job_id] = Status(delivery.chat, delivery.sent["status"], delivery.language)
+                status = Status(incoming.chat, notes["status"], answer.language, answer.position - 1)
+                self._progress.announced(job.id, status)
 
     # --- delivery ---------------------------------------------------------------------------------------------
 
     def ended(self, job: Job) -> None:
         metrics.ended(job)
-        self._stage = None
         self.spawn(self.deliver(job.id))
-        self._queue_moved()
+        self._progress.ended()
 
     async def cancel(self, job_id: int, user: str) -> bool:
         """Cancel a job that its owner, or an admin, wants no more; False when it is over already."""
@@ -398,7 +292,7 @@ class Desk:
     async def deliver(self, job_id: int, *, in_turn: bool = False) -> None:
         """Send what a chat has not received of an ended job, as often as it takes; see `Deliveries.deliver`."""
         async with self._lock(f"job:{job_id}"):
-            self._statuses.pop(job_id, None)
+            self._progress.over(job_id)
             try:
                 await self._deliveries.deliver(job_id, in_turn=in_turn)
             except Moved as error:

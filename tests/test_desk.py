@@ -12,7 +12,7 @@ from botapi import BotApi, Fault
 from hashing_embedder import HashingEmbedder
 from running_bot import RunningBot, copy_home, make_home
 
-from bot import desk
+from bot import progress
 from bot.messages import Incoming
 
 pytestmark = [
@@ -28,7 +28,7 @@ GROUP = -100500
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A real but small embedder, and no long pauses."""
     monkeypatch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
-    monkeypatch.setattr(desk, "PLACES_SECONDS", 0.1)
+    monkeypatch.setattr(progress, "PLACES_SECONDS", 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +136,8 @@ def test_status_lists_what_one_waits_for_and_cancels_it(api: BotApi, bot: Runnin
 
 
 def test_loading_is_told_and_progress_follows(api: BotApi, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk, "LOADING_SECONDS", 0.0)
-    monkeypatch.setattr(desk, "PROGRESS_SECONDS", 0.3)
+    monkeypatch.setattr(progress, "LOADING_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.3)
     with RunningBot(api, home, EASEL_MODEL="slow") as bot:
         api.say(1, "画一只猫")
         text(api, 1, "/901")
