@@ -365,3 +365,23 @@ def test_a_story_is_painted_only_where_it_is_the_picture() -> None:
 def test_every_subject_keeps_its_own_attributes() -> None:
     prompt = written("一个红帽子的小男孩和一个穿绿裙子的小女孩")
     assert prompt == "little boy in red hat and little girl wearing green dress"
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("my friend really likes otters, so please make one for her", "otters"),
+        ("我女儿特别喜欢恐龙,给她画一只吧", "dinosaur"),
+        ("老师让我们交一张红酒的画,你帮帮我", "red wine, painting"),
+        ("I'd be so happy about a picture with a snake in it", "snake"),
+        ("我昨晚做梦梦到一条长着翅膀的金鱼在云里飞,能画出来吗", "winged goldfish flying in cloud"),
+        ("我男朋友是消防员,想送他一张酷酷的斑点狗开消防车", "cool Dalmatian driving fire truck"),
+        ("就那个,怎么说呢,一种飘在天上的鲸鱼形状的云", "floating in sky whale shape cloud"),
+        ("my therapist told me to picture a calm place, so show me a hammock by a lake", "hammock by a lake"),
+        ("老人在下棋", "old man playing chess"),
+        ("做一张请柬", "invitation"),
+        ("河边的甜点", "riverside dessert"),
+    ],
+)
+def test_talk_around_a_wish_neither_stays_nor_swallows_it(text: str, prompt: str) -> None:
+    assert written(text) == prompt

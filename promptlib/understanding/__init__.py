@@ -12,6 +12,7 @@ from dataclasses import replace
 from promptlib import lexicon as lexicons
 from promptlib.brief import Brief, first_alone
 from promptlib.understanding import conversation, degrees, parameters, raw, request, story
+from promptlib.understanding.story import names_a_picture
 
 __all__ = ["understand"]
 
@@ -64,9 +65,10 @@ def _chat_intent(text: str) -> str:
         found = next((found for table in _TALK if (found := lexicon.match(table, _bare(part)))), None)
         return found[0] if found else ""
 
+    parts = request.clauses(text)
     if whole := about(text):
-        return whole
-    matches = [about(part) for part in request.clauses(text)]
+        return "" if any(names_a_picture(part) for part in parts) else whole
+    matches = [about(part) for part in parts]
     return matches[-1] if matches and all(matches) else ""
 
 

@@ -72,7 +72,15 @@ def apply(brief: Brief, clause: str) -> Brief | None:
 
 def is_degree(clause: str) -> bool:
     """Whether a clause of a new request only says how much of a quality is wanted (颜色鲜艳一点, not too dark)."""
-    return bool(_DEGREE_MARK.search(clause)) and apply(Brief("image", ""), clause) is not None
+    if not _DEGREE_MARK.search(clause) or _ends_in_a_thing(clause):
+        return False
+    return apply(Brief("image", ""), clause) is not None
+
+
+def _ends_in_a_thing(clause: str) -> bool:
+    """河边的甜点 ends in a dessert, not in a wish for more sweetness."""
+    known = lexicons.load().chinese
+    return clause.endswith("点") and any(known[clause[-n:]].kind == "noun" for n in (2, 3, 4) if clause[-n:] in known)
 
 
 def _splits(quality: str) -> Iterator[tuple[str, str]]:

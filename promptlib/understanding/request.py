@@ -30,6 +30,8 @@ _ENGLISH_GRAMMAR = re.compile(
     re.IGNORECASE,
 )
 _CHINESE_GRAMMAR = re.compile(r"[的在一个画上里下着张只不要把用有是和请帮给]")
+#: So many characters of a word may stand on either side of a cut.
+_LONGEST_CUT = 3
 _REASON_CARDS = re.compile(r"(?:making|make|design(?:ing)?|做|想要?|需要|need|want|要)")
 
 
@@ -127,15 +129,24 @@ def unframed(clause: str) -> str:
         changed = False
         for _, pattern in patterns[f"frame_{name}"]:
             found = pattern.match(clause)
-            if found and found.end() and _may_start(clause[found.end() :]):
+            if found and found.end() and _may_start(clause[found.end() :]) and not _cuts_a_word(clause, found.end()):
                 clause = clause[found.end() :].lstrip(" ,:")
                 changed = True
         for _, pattern in patterns[f"tail_{name}"]:
             found = re.search(rf"(?:{pattern.pattern})$", clause, re.IGNORECASE)
-            if found and found[0] and (name == "zh" or not found.start() or not found[0][0].isalnum()):
+            whole = name == "zh" or not found or not found.start() or not found[0][0].isalnum()
+            if found and found[0] and whole and not _cuts_a_word(clause, found.start()):
                 clause = clause[: found.start()].rstrip(" ,")
                 changed = True
     return clause
+
+
+def _cuts_a_word(clause: str, at: int) -> bool:
+    """Whether a place in a clause lies within a Chinese noun: 请|柬 is an invitation, no 请."""
+    known = lexicons.load().chinese
+    starts, ends = range(max(0, at - _LONGEST_CUT), at), range(at + 1, min(len(clause), at + _LONGEST_CUT) + 1)
+    words = (known.get(clause[start:end]) for start in starts for end in ends)
+    return any(word.kind == "noun" for word in words if word)
 
 
 def _may_start(rest: str) -> bool:

@@ -18,19 +18,22 @@ _POINTS_BACK = re.compile(
     r"(?:这|那)(?:个|只|位|幅|种|一幕|一刻)?|(?:它|他|她)们?|\b(?:that|this|it|him|her|them|one)\b", re.IGNORECASE
 )
 _SEEN_DOMAINS = {"animal", "person", "vehicle", "plant", "fantasy", "building", "landmark", "nature", "place"}
+_PAINTED_DOMAINS = {*_SEEN_DOMAINS, "food", "object", "clothes", "event", "mass"}
 _FOR_WHOM = re.compile(r"(?:给|为|帮|替|送)(?:它|他|她)们?")
 #: What somebody saw or dreamt is what they want to see.
 _SEEN = re.compile(
     r"梦|看到|看见|见到|脑子里|脑海|眼前|想象|是只|是个|叫|\b(?:dream\w*|saw|seen|imagin\w+|is|was|are|were|has|had)\b",
     re.IGNORECASE,
 )
+#: What a wish that points back is made of: 能画出来吗.
+_ASKING = re.compile(r"[\W_]|出来|下来|一下|一张|画|能不能|能|可以|帮我|给我|请|你|把|想|吗|成|吧")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _NOUN_PHRASE = re.compile(r"(?:an?|the|some|two|three|four|five|\d+|one)\s", re.IGNORECASE)
 #: Particles of speech; a caption has none.
 _SPOKEN = set("了 过 吧 呢 啊 呀 哦 嘛 吗 啦 哈 我 你 您 我的 我们 你的 大家 自己 他 她 的话 给我 帮我 请 什么".split())  # noqa: SIM905
 #: Time words of a story that became the picture.
 _TELLING = re.compile(
-    r"^(?:从前|很久以前|小时候|昨天|昨晚|前几天|上周|去年|以前|有一天|那天)(?:我|我们)?(?:看到|看见|梦到|梦见|见到)?了?"
+    r"^(?:我们?)?(?:从前|很久以前|小时候|昨天|昨晚|昨夜|前几天|上周|去年|以前|有一天|那天)(?:我们?)?(?:做了?个?梦)?(?:看到|看见|梦到|梦见|见到)?了?"
 )
 
 
@@ -111,6 +114,18 @@ def _shows_a_thing(words: list[Word]) -> bool:
     return any(word.domain in _SEEN_DOMAINS for word in words) and not any(word.source in _SPOKEN for word in words)
 
 
+def names_a_picture(part: str) -> bool:
+    """Whether a clause says what to paint, whatever is told around it: 一种飘在天上的云, so show me a hammock."""
+    found = lexicons.load().match("names_picture", part)
+    if found is None:
+        return False
+    if _HAN.search(part):
+        words = segment(part)
+        return any(word.domain in _PAINTED_DOMAINS for word in (words[-1:] if found[0] == "ends" else words))
+    known = (lexicons.load().find_english(word) for word in re.findall(r"[\w-]+", found[1]["thing"]))
+    return any(entry is not None and entry.domain in _PAINTED_DOMAINS for entry in known)
+
+
 def _denies(words: list[Word]) -> bool:
     """Whether a clause says what is to be left out: 不要 蓝色; not 不要 笑话 我."""
     return len(words) > 1 and words[0].kind == "negation" and words[-1].kind in ("noun", "color", "suffix")
@@ -122,4 +137,4 @@ def _wishes(part: str) -> bool:
 
 def _says_more(wish: str) -> bool:
     """Whether a wish names something of its own."""
-    return bool(re.sub(r"[\W_]|出来|下来|一下|画", "", _POINTS_BACK.sub("", wish)))
+    return bool(_ASKING.sub("", _POINTS_BACK.sub("", wish)))
