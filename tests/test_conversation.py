@@ -37,6 +37,16 @@ def talk(*messages: str) -> Brief:
         (("画一朵玫瑰", "花瓣再白一点"), "rose white petals"),
         (("画一朵玫瑰", "放在玻璃瓶里"), "rose in glass bottle"),
         (("画一朵玫瑰", "背景不要太亮"), "rose dark background"),
+        (("a fox in the snow", "black and white"), "fox in the snow black and white"),
+        (("一只狐狸", "黑白"), "fox black and white"),
+        (("a fox, oil painting", "as a watercolor", "actually oil was better"), "fox oil painting"),
+        (("一个村庄,月亮", "月亮别画了"), "village"),
+        (("a village with a moon", "hold off on the moon"), "village"),
+        (("一栋别墅", "要有泳池"), "villa swimming pool"),
+        (("一只黑猫", "改成满月夜"), "black cat full moon night"),
+        (("a fox", "move it to the left"), "fox on the left"),
+        (("a fox", "a small red bird on the right"), "fox small red bird on the right"),
+        (("一只狐狸", "右上角加个月亮"), "fox moon in the top right corner"),
         (("男士头像", "戴上眼镜", "换成女士"), "woman wearing glasses headshot"),
         (("a man in a blue suit", "change the suit to red"), "man in a red suit"),
         (("a wolf in a forest", "replace the wolf with a fox"), "fox in a forest"),
@@ -132,7 +142,7 @@ def test_a_new_picture_starts_afresh(message: str, said: str) -> None:
     assert (brief.kind, brief.query(), brief.aspect) == ("image", said, "")
 
 
-@pytest.mark.parametrize("message", ["谢谢", "thanks!", "what models do you have?"])
+@pytest.mark.parametrize("message", ["谢谢", "thanks!", "what models do you have?", "hey are you using SDXL?"])
 def test_talk_changes_nothing(message: str) -> None:
     assert understand(message, understand("a bicycle")).kind in ("chat", "question")
 

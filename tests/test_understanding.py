@@ -40,6 +40,8 @@ def written(text: str, previous: Brief | None = None) -> str:
         ("小女孩的帽子", "little girl's hat"),
         ("一双红色的鞋子", "a pair of red shoes"),
         ("两杯咖啡", "two cups of coffee"),
+        ("左边是狐狸,右上角有一轮月亮", "fox on the left, moon in the top right corner"),
+        ("前景是花,中间一棵树", "flower in the foreground, tree in the center"),
         ("畫一隻貓", "cat"),
         ("🐱", "cat"),
     ],
@@ -57,6 +59,9 @@ def test_chinese_becomes_a_caption(text: str, prompt: str) -> None:
         ("watercolor of a fox", "fox, watercolor"),
         ("a girl wearing 汉服 in a garden", "girl wearing hanfu in a garden"),
         ("draw a robot who is watering flowers", "robot watering flowers"),
+        ("a small red bird on the right", "small red bird on the right"),
+        ("left: a fox, right: a rabbit", "fox on the left, rabbit on the right"),
+        ("a fox (left) and a rabbit (right)", "fox on the left and a rabbit on the right"),
         ("a logo of a mountain with a sun behind it", "logo of a mountain with a sun behind it"),
     ],
 )

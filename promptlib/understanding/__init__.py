@@ -62,7 +62,10 @@ def _chat_intent(text: str) -> str:
     lexicon = lexicons.load()
 
     def about(part: str) -> str:
-        found = next((found for table in _TALK if (found := lexicon.match(table, _bare(part)))), None)
+        said = _bare(part)
+        opening = lexicon.patterns["opening"][0][1].match(said)
+        forms = (said, said[opening.end() :]) if opening else (said,)
+        found = next((found for form in forms for table in _TALK if (found := lexicon.match(table, form))), None)
         return found[0] if found else ""
 
     parts = request.clauses(text)

@@ -33,6 +33,11 @@ _PICTURE_DOMAINS = {
 }
 #: Something is said to be somewhere in the picture.
 _THERE_IS = re.compile(r".{0,6}[上里中外旁边前后下面处内间](?:还|也|再|要|应该)?有")
+_SOMEWHERE = re.compile(
+    r"(?:on|to) the (?:left|right)(?: side)?$|(?:at|near) the (?:top|bottom)$|in (?:the|a|one) (?:[\w]+ ){0,2}"
+    r"(?:corner|background|foreground|middle|cent(?:er|re)|distance)$",
+    re.IGNORECASE,
+)
 #: A longer clause is no change of one thing.
 _LONGEST_EDIT = 300
 #: Said before something that joins the picture there is.
@@ -179,7 +184,7 @@ def _stands_alone(brief: Brief, phrases: list[Phrase], text: str) -> bool:
     head = phrases[0].head
     if head is None or head.domain not in _PICTURE_DOMAINS or _PRONOUNS.search(text):
         return False
-    if finding.find(brief, head) is not None or _THERE_IS.match(text):
+    if finding.find(brief, head) is not None or _THERE_IS.match(text) or _SOMEWHERE.search(text):
         return False
     complete = re.match(r"(?:an?|some|two|three|\d+)\s|[一两三]", text) is not None
     return complete or head.domain in {"animal", "vehicle", "building", "landmark", "fantasy"}
@@ -194,6 +199,9 @@ def _again(brief: Brief, groups: dict[str, str], message: Message) -> Brief | No
 
 
 def _restore(brief: Brief, groups: dict[str, str], message: Message) -> Brief | None:
+    for way in (groups["new"], f"{groups['new']} painting"):  # oil was better
+        if _as_style(f"as {way}"):
+            return _say(brief, f"as {way}", message, first=False)
     phrases = _read(groups["new"], message)
     if _PRONOUNS.fullmatch(groups["new"].strip()):
         phrases = [replace(phrase, joined=False) for phrase in brief.removed[-1:]]

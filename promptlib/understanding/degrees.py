@@ -53,6 +53,8 @@ def apply(brief: Brief, clause: str) -> Brief | None:
     for label, pattern in lexicons.load().patterns["degree"]:
         if found := pattern.fullmatch(clause.strip()):
             groups = found.groupdict()
+            if _is_thing((groups.get("noun") or "") + (groups.get("quality") or "")):
+                continue  # 月亮 is no bright 月
             if label == "again":
                 return _further(brief)
             noun = _MEASURED.sub("", (groups.get("noun") or groups.get("noun2") or "").strip().removesuffix("的"))
@@ -83,10 +85,15 @@ def _ends_in_a_thing(clause: str) -> bool:
     return clause.endswith("点") and any(known[clause[-n:]].kind == "noun" for n in (2, 3, 4) if clause[-n:] in known)
 
 
+def _is_thing(text: str) -> bool:
+    entry = lexicons.load().chinese.get(text)
+    return entry is not None and entry.kind == "noun"
+
+
 def _splits(quality: str) -> Iterator[tuple[str, str]]:
     """A quality, and where Chinese runs a thing and its quality together (背景模糊), the two apart."""
     yield "", quality
-    if not quality.isascii():
+    if not quality.isascii() and not _is_thing(quality):
         for cut in range(1, min(len(quality), 6)):
             yield quality[:cut], quality[cut:]
 
