@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from botapi import BotApi, Fault
 from conftest import rows
+from running_bot import RunningBot
 from test_metrics import free_port, read
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 120.0
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [
+    # PNDM, the tiny model's scheduler, hands a torch tensor to numpy in a way that numpy 2 will drop.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.timeout(300),
+]
 
 
 class Process:
@@ -126,7 +133,7 @@ def test_a_wrong_token_is_told_and_not_shown(api: BotApi, home: Path, token: str
 SLOW = """
 [slow]
 like = "tiny"
-steps = 300
+steps = 100
 source = {source!r}
 width = 64
 height = 64
@@ -138,18 +145,25 @@ def test_a_clean_stop_finishes_the_picture_being_painted(api: BotApi, home: Path
     """Two wait; one is being painted when the bot is told to end. The next start paints and sends the other."""
     with (home / "models.toml").open("a") as file:
         file.write(SLOW.format(source=str(tiny_folder)))
-    with Process(api, home, EASEL_MODEL="slow", EASEL_ADMINS="1") as bot:
+    with Process(api, home, EASEL_MODEL="slow", EASEL_AMOUNT="none") as bot:
         api.say(1, "a red apple")
-        api.wait_for(lambda: rows(home / "easel.db", "SELECT id FROM jobs WHERE status = 'running'") == [(1,)], SECONDS)
         api.say(2, "a blue cat")
-        api.wait_for(lambda: len(rows(home / "easel.db", "SELECT id FROM jobs")) == 2, SECONDS)
+        jobs = "SELECT status FROM jobs ORDER BY status DESC"
+        api.wait_for(lambda: rows(home / "easel.db", jobs) == [("running",), ("queued",)], SECONDS)
         assert bot.end() == 0
-    statuses = "SELECT status FROM jobs ORDER BY id"
-    assert rows(home / "easel.db", statuses) == [("done",), ("queued",)]
-    assert [len(api.messages(chat, "photo")) for chat in (1, 2)] == [1, 0]
+    owners = "SELECT owner FROM jobs WHERE status = {!r}"
+    ((first,),) = rows(home / "easel.db", owners.format("done"))
+    ((second,),) = rows(home / "easel.db", owners.format("queued"))
+    chats = [int(str(owner).rpartition(":")[2]) for owner in (first, second)]
+    assert [len(api.messages(chat, "photo")) for chat in chats] == [1, 0]
     assert not (home / "easel.db-wal").exists(), "every connection was closed"
-    with Process(api, home, EASEL_MODEL="slow") as bot:
-        api.wait_for(lambda: api.last(2, "photo"), SECONDS)
-        assert bot.end() == 0
-    assert [len(api.messages(chat, "photo")) for chat in (1, 2)] == [1, 1]
+    change(home / "easel.db", "UPDATE jobs SET steps = 2 WHERE status = 'queued'")  # seen to be finished: be quick
+    with RunningBot(api, home, EASEL_AMOUNT="none"):
+        api.wait_for(lambda: api.last(chats[1], "photo"), SECONDS)
+    assert [len(api.messages(chat, "photo")) for chat in chats] == [1, 1]
     assert "Traceback" not in bot.words()
+
+
+def change(path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(sql)
