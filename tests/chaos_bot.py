@@ -13,7 +13,7 @@ from hashing_embedder import HashingEmbedder
 from PIL import Image
 
 import bot.assistant
-import bot.telegram.app as app
+import bot.telegram.calls as calls
 from bot.cli import main
 from pipeline.backends.base import PaintRequest, Progress, Stopped
 from pipeline.profiles import Profile
@@ -40,7 +40,7 @@ def make(profile: Profile) -> Painter:
 
 if __name__ == "__main__":
     # A bot that gives up soon, so that a held answer costs a second and not thirty.
-    app.CONNECT, app.READ, app.UPLOAD = 2.0, 1.0, 2.0
+    calls.CONNECT, calls.READ, calls.UPLOAD = 2.0, 1.0, 2.0
     vars(bot.assistant)["get_embedder"] = lambda spec: HashingEmbedder()
     (Worker.__init__.__kwdefaults__ or {})["make"] = make
     if not STEP:
