@@ -93,7 +93,8 @@ def test_back_and_forth(kept: Settings, tmp_path: Path, easel: Run) -> None:
     assert state(kept) == before
     assert spoilt["jobs"] == []
     assert {name for name in after["files"] if name.startswith(aside.name)} >= {f"{aside.name}/models.toml"}
-    assert (done := easel("doctor", "--offline")).exit_code == 0, done.output
+    done = easel("doctor", "--offline")
+    assert done.exit_code == 0, done.output
     assert easel("library", "search", "a cat").exit_code == 0
 
 
