@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from promptlib import lexicon as lexicons
 from promptlib.brief import ATTRIBUTE_KINDS, Phrase, Word
@@ -155,13 +156,17 @@ class _Reader(PhraseBuilder):
         if word.source in ("在", "正在") and self._deed():
             return
         described = self._kind() == "verb" and self._kind(1) == "de" and self._kind(2) in NP_STARTS
+        before_its_noun = word.source == "在" and self.subject is None and not self._place_follows()
+        lasting = self._kind() == "adjective" and self._peek().text.endswith("ing")
+        if (described or lasting) and before_its_noun:
+            return  # 一只 在 睡觉 的 猫; not 在 燃烧 的 森林 里
         thing = self._kind() == "weather" or (
             self._kind() in THINGLIKE and (self._kind(1) == "place" or word.text in ("through", "from", "toward"))
         )
         if self._kind() not in NP_STARTS and not described and not thing:
             return  # 正在 before a verb, 用 before a medium
         words, owns = self._gather(embedded=True)
-        while owns and self._kind(1) in NP_STARTS:
+        while owns and self._kind(1) in NP_STARTS and not before_its_noun:
             self.at += 1
             more, owns = self._gather(embedded=True)
             words = owned(words, more)
@@ -180,6 +185,11 @@ class _Reader(PhraseBuilder):
             if self._peek().source in ("一样", "似的", "般", "一般", "那样"):
                 self.at += 1
             self._put_place(Phrase((Word(lead.text, "relation", "", word.source), *numbered(words)), "setting"), start)
+
+    def _place_follows(self) -> bool:
+        """Whether a place word closes what 在 opened, before anything but the parts of a noun phrase."""
+        row = takewhile(lambda w: w.kind in {*NP_STARTS, *THINGLIKE, "de", "verb", "place"}, self.words[self.at :])
+        return any(word.kind == "place" for word in row)
 
     def _deed(self) -> bool:
         """在 烤羊肉串: grilling lamb skewers, where deed and thing are written as one and no place follows."""

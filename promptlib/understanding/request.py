@@ -25,6 +25,8 @@ _LISTED = re.compile(
     r"(?<=[\u3400-\u9fff])(?<![的地得和与在着了一只个张条把是有穿戴画请我要两三四五六七八九十几])"
     r"[ \u3000]+(?=[\u3400-\u9fff])(?![的和与在])"
 )
+#: 提著皮箱; not 名著, 著名.
+_ASPECT_MARK = re.compile("(?<![名显原巨专编论卓昭土])著(?![名作称述者录])")
 _ENGLISH_GRAMMAR = re.compile(
     r"\b(?:a|an|the|in|on|of|with|and|at|by|under|wearing|holding|please|without|for|is|no|to|from|into)\b",
     re.IGNORECASE,
@@ -94,7 +96,7 @@ def _converter() -> Any:
 def simplified(text: str) -> str:
     """Traditional characters as simplified ones."""
     result: str = _converter().convert(text)
-    return result
+    return _ASPECT_MARK.sub("着", result)
 
 
 def _emoji_names(text: str, language: str) -> str:

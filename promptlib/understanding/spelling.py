@@ -31,12 +31,12 @@ def mended(word: str) -> str:
         return word
     allowed = 2 if len(word) >= _LONG else 1
     near = [
-        (distance, -len(other), other)
+        (distance, sorted(other) != sorted(word), -len(other), other)  # swapped letters are the likeliest
         for other in _vocabulary()
         if other[0] == word[0] and abs(len(other) - len(word)) <= allowed
         if (distance := _distance(word, other)) <= allowed
     ]
-    return min(near)[2] if near else word
+    return min(near)[-1] if near else word
 
 
 def _built(word: str) -> bool:
