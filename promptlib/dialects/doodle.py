@@ -1,12 +1,14 @@
 """The dialect ``doodle``: the embedded model's closed vocabulary.
 
-A prompt reads ``red apple, 3d render, white background``. A word outside the vocabulary becomes the nearest one
-that is in it, and that is said: by the table of hypernyms first, by an embedder where one is passed in.
+A prompt reads ``red apple, 3d render, white background``; or ``red apple and banana, ...``; or ``cat, two, ...``. A
+word outside the vocabulary becomes the nearest one that is in it, and that is said: by the table of hypernyms first,
+by an embedder where one is passed in.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,7 +19,7 @@ from promptlib.dialects.base import Dialect, Draft, Nearest
 from promptlib.errors import PromptlibError
 from promptlib.records import Hit, Tag, Target
 
-DEFAULT_STYLE, DEFAULT_BACKGROUND = "3d render", "white"
+DEFAULT_STYLE, DEFAULT_BACKGROUND, CONTRAST_BACKGROUND = "3d render", "white", "light blue"
 #: Below this cosine the nearest word is too far away to stand for what was asked.
 _NEAR = 0.3
 
@@ -25,6 +27,10 @@ _NEAR = 0.3
 #: A prompt of the library must score this much to replace a default. Nobody's rating is a score of 3.0, one's own 5
 #: of one's own prompt makes 3.22, somebody else's 5 makes 3.6.
 _GOOD = 3.2
+
+
+#: The lists of the vocabulary.
+KINDS = ("subjects", "styles", "colors", "backgrounds", "arrangements")
 
 
 class VocabularyError(PromptlibError):
@@ -35,7 +41,7 @@ class Vocabulary:
     """The words the model knows, found by any of their names."""
 
     def __init__(self, data: dict[str, dict[str, dict[str, list[str]]]]) -> None:
-        self.lists = {name: list(data.get(name, {})) for name in ("subjects", "styles", "colors", "backgrounds")}
+        self.lists = {name: list(data.get(name, {})) for name in KINDS}
         self.names: dict[str, dict[str, str]] = {}
         for kind in self.lists:
             table = self.names.setdefault(kind, {})
@@ -43,12 +49,21 @@ class Vocabulary:
                 table[word.lower()] = word
                 for synonym in (*synonyms.get("en", ()), *synonyms.get("zh", ())):
                     table.setdefault(synonym.lower(), word)
+        names = sorted(map(re.escape, self.names["subjects"]), key=len, reverse=True)
+        # A Latin name ends where the word ends, but for the plural; Chinese has no such sign.
+        latin, other = ([n for n in names if n.isascii() is kind] for kind in (True, False))
+        self._subjects = re.compile(rf"\b({'|'.join(latin) or '(?!)'})(?:s|es)?\b|({'|'.join(other) or '(?!)'})")
 
     def find(self, kind: str, text: str) -> str | None:
         """The vocabulary's word for a name, also in the plural."""
         table, lexicon = self.names[kind], lexicons.load()
         forms = [text.lower(), lexicon.lemma(text), *lexicon.singulars(text.lower())]
         return next((table[form] for form in forms if form in table), None)
+
+    def spelled(self, text: str) -> list[str]:
+        """The subjects whose names stand in a text, in its order; of overlapping names the longest."""
+        table, text = self.names["subjects"], text.lower()
+        return [table[match[1] or match[2]] for match in self._subjects.finditer(text)]
 
 
 @cache
@@ -70,10 +85,11 @@ class Doodle(Dialect):
         vocabulary = read_vocabulary(target.vocabulary)
         draft = Draft([])
         used: set[int] = set()
-        subject = self._subject(brief, vocabulary, nearest, draft, used)
+        things = self._subjects(brief, vocabulary, nearest, draft, used)
+        arrangement = self._arrangement(brief, vocabulary, things, used)
         style = self._style(brief, vocabulary, used)
-        background = self._background(brief, vocabulary, used)
-        draft.tags += [*([subject] if subject else []), style, background]
+        background = self._background(brief, vocabulary, things, used)
+        draft.tags += [*things, *arrangement, style, background]
         for index, phrase in enumerate(brief.phrases):
             if index not in used and phrase.text:
                 tag = self.tag([phrase])
@@ -81,7 +97,9 @@ class Doodle(Dialect):
         return draft
 
     def render(self, tags: Sequence[Tag]) -> str:
-        return ", ".join(tag.text for tag in tags)
+        things = " and ".join(tag.text for tag in tags if tag.slot == "subject")
+        rest = [tag.text for tag in tags if tag.slot != "subject"]
+        return ", ".join([things, *rest] if things else rest)
 
     def learn(self, tags: Sequence[Tag], hits: Sequence[Hit], target: Target) -> list[tuple[Tag, Hit | None]]:
         """Style and background that the person left open, as in the best prompt for the same subject."""
@@ -101,26 +119,53 @@ class Doodle(Dialect):
                 learned.append((tag, None))
         return learned
 
-    def _subject(
+    def _subjects(
         self, brief: Brief, vocabulary: Vocabulary, nearest: Nearest | None, draft: Draft, used: set[int]
-    ) -> Tag | None:
-        named = list(_things(brief))
-        if not named:
-            return None
-        index, word, name, origin = _choose(named, vocabulary, nearest)
+    ) -> list[Tag]:
+        """The main thing, and one more where the person named two that the model knows."""
+        named, spelled = list(_things(brief)), vocabulary.spelled(brief.text)
+        found = _choose(named, vocabulary, nearest) if named else None
+        if (not found or found[3] == "unknown") and spelled:
+            # The last one: who a picture is for is mostly said before what it shall show.
+            return [Tag(spelled[-1], "subject", "words")]
+        if not found:
+            return []
+        index, word, name, origin = found
         if origin == "nearest":
             draft.notes.append(("nearest", {"asked": word.source or word.text, "used": name}))
         elif origin == "unknown":
             draft.notes.append(("unknown_subject", {"asked": word.source or word.text}))
         if index != named[0][0]:
             draft.notes.append(("only_one_subject", {"asked": named[0][1].text, "used": name}))
-        phrase = brief.phrases[index]
         used.add(index)
-        color = _color(brief, phrase, vocabulary, used)
-        text = f"{color} {name}" if color and not name.startswith(color + " ") else name
-        if origin != "nearest":
-            origin = "translation" if word.source else "words"
-        return Tag(text, "subject", origin, phrase.source)
+        # The brief knows a tent where the vocabulary knows a circus tent.
+        whole = vocabulary.spelled(f"{brief.phrases[index].text} {brief.phrases[index].source}")
+        name = next((longer for longer in whole if f" {name}" in longer or f"{name} " in longer), name)
+        # A vocabulary without this arrangement is of a model that has never seen two things together.
+        pairs = "side by side" in vocabulary.lists["arrangements"]
+        second = next(iter(_others(brief, vocabulary, index, name)), None) if pairs else None
+        # A colour named for the whole picture is the main thing's.
+        color = _color(brief, brief.phrases[index], vocabulary, used)
+        tags = [_thing(brief.phrases[index], word, name, color, origin)]
+        if second:
+            at, other, known = second
+            used.add(at)
+            tags.append(_thing(brief.phrases[at], other, known, _own_color(brief.phrases[at], vocabulary), "known"))
+        return tags
+
+    def _arrangement(self, brief: Brief, vocabulary: Vocabulary, things: list[Tag], used: set[int]) -> list[Tag]:
+        """How many, how large, on which side; of two things only that they stand side by side."""
+        main = [phrase for index, phrase in enumerate(brief.phrases) if index in used and phrase.slot == "subject"][:1]
+        words = [(word, phrase) for phrase in main for word in phrase.words if word.kind in ("number", "adjective")]
+        for index, phrase in enumerate(brief.phrases):
+            if phrase.slot in ("setting", "camera") and vocabulary.find("arrangements", phrase.text):
+                used.add(index)
+                words += [(word, phrase) for word in phrase.words]
+        found = {vocabulary.find("arrangements", word.text): phrase for word, phrase in words if word.text}
+        # One arrangement a picture, and the number matters most.
+        fitting = [name for name in vocabulary.lists["arrangements"] if name in found and len(things) == 1]
+        chosen = next((name for name in ("three", "two") if name in fitting), fitting[-1] if fitting else None)
+        return [Tag(chosen, "camera", "words", found[chosen].source)] if chosen else []
 
     def _style(self, brief: Brief, vocabulary: Vocabulary, used: set[int]) -> Tag:
         for index, phrase in enumerate(brief.phrases):
@@ -132,14 +177,17 @@ class Doodle(Dialect):
         default = DEFAULT_STYLE if DEFAULT_STYLE in vocabulary.lists["styles"] else vocabulary.lists["styles"][0]
         return Tag(default, "style", "house")
 
-    def _background(self, brief: Brief, vocabulary: Vocabulary, used: set[int]) -> Tag:
+    def _background(self, brief: Brief, vocabulary: Vocabulary, things: list[Tag], used: set[int]) -> Tag:
         for index, phrase in enumerate(brief.phrases):
             if any(word.text == "background" for word in phrase.words):
                 for word in phrase.words:
                     if word.text != "background" and (name := vocabulary.find("backgrounds", word.text)):
                         used.add(index)
                         return Tag(f"{name} background", "setting", "words", phrase.source)
-        return Tag(f"{DEFAULT_BACKGROUND} background", "setting", "house")
+        # White on white cannot be seen, and was never shown in training.
+        white = any(thing.text.startswith(f"{DEFAULT_BACKGROUND} ") for thing in things)
+        name = CONTRAST_BACKGROUND if white and CONTRAST_BACKGROUND in vocabulary.lists["backgrounds"] else ""
+        return Tag(f"{name or DEFAULT_BACKGROUND} background", "setting", "house")
 
 
 def _part(hit: Hit, slot: str) -> str:
@@ -158,6 +206,23 @@ def _things(brief: Brief) -> Iterable[tuple[int, Word]]:
             for word in reversed(phrase.nouns()):
                 if phrase.slot in slots and word.domain not in FORMAT_DOMAINS and word.text != "background":
                     yield index, word
+
+
+def _others(brief: Brief, vocabulary: Vocabulary, main: int, name: str) -> Iterable[tuple[int, Word, str]]:
+    """Further things with a phrase of their own that the model knows by name."""
+    for index, phrase in enumerate(brief.phrases):
+        word = phrase.head
+        if index == main or word is None or phrase.slot not in ("subject", "setting") or word.domain in FORMAT_DOMAINS:
+            continue
+        if (known := _known(vocabulary, word)) and known != name:
+            yield index, word, known
+
+
+def _thing(phrase: Phrase, word: Word, name: str, color: str, origin: str) -> Tag:
+    text = f"{color} {name}" if color and not name.startswith(color + " ") else name
+    if origin != "nearest":
+        origin = "translation" if word.source else "words"
+    return Tag(text, "subject", origin, phrase.source)
 
 
 def _known(vocabulary: Vocabulary, word: Word) -> str | None:
@@ -200,11 +265,8 @@ def _hypernym(vocabulary: Vocabulary, word: Word) -> str | None:
 
 def _color(brief: Brief, phrase: Phrase, vocabulary: Vocabulary, used: set[int]) -> str:
     """The subject's colour, or else one that was named for the whole picture."""
-    for word in phrase.words:
-        if word.kind == "color" and (color := _basic_color(vocabulary, word)):
-            return color
-        if word.kind == "noun" and (named := vocabulary.find("colors", word.text.split()[0])):
-            return named  # an orange cat has its colour in its name
+    if own := _own_color(phrase, vocabulary):
+        return own
     for index, other in enumerate(brief.phrases):
         if other.slot not in ("color", "attribute") or other.nouns():
             continue
@@ -212,6 +274,15 @@ def _color(brief: Brief, phrase: Phrase, vocabulary: Vocabulary, used: set[int])
             if color := _basic_color(vocabulary, word):
                 used.add(index)
                 return color
+    return ""
+
+
+def _own_color(phrase: Phrase, vocabulary: Vocabulary) -> str:
+    for word in phrase.words:
+        if word.kind == "color" and (color := _basic_color(vocabulary, word)):
+            return color
+        if word.kind == "noun" and (named := vocabulary.find("colors", word.text.split()[0])):
+            return named  # an orange cat has its colour in its name
     return ""
 
 
