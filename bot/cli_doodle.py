@@ -55,11 +55,25 @@ def train(work: Path | None, minutes: float, out: Path | None) -> None:
 @work
 @click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A model folder.")
 @click.option("--limit", type=click.IntRange(1), help="Only so many prompts.")
-def evaluate(work: Path | None, model: Path | None, limit: int | None) -> None:
-    """Paint a fixed set of prompts and judge the pictures; prints JSON."""
-    from pipeline.doodle import steps
+@click.option("--judge-batches", type=int, default=2500, show_default=True, help="How long the judge trains.")
+@click.option("--requests", is_flag=True, help="Paint 200 chatty requests as well, as they are and rewritten.")
+def evaluate(work: Path | None, model: Path | None, limit: int | None, judge_batches: int, requests: bool) -> None:
+    """Paint a fixed set of prompts and judge the pictures; prints JSON.
 
-    show(steps.evaluate(_folder(work), model, limit, echo=lambda line: click.echo(line, err=True)))
+    The judge is a classifier that learns from the real art the first time; `ceiling` is its own accuracy on real
+    pictures it was not trained on.
+    """
+    from bot import gain
+    from pipeline.doodle import steps
+    from pipeline.profiles import BUILT_IN, load_profiles
+
+    found = gain.requests(load_profiles(BUILT_IN)["doodle"]) if requests else []
+    pairs = [(one.subject, one.raw, one.rewritten, one.seed) for one in found]
+
+    def echo(line: str) -> None:
+        click.echo(line, err=True)
+
+    show(steps.evaluate(_folder(work), model, limit, judge_batches, echo, pairs))
 
 
 @doodle.command()

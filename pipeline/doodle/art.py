@@ -30,9 +30,8 @@ REGISTRY = "https://registry.npmjs.org"
 
 @dataclass(frozen=True)
 class Package:
-    """One pinned package of pictures; `style` is the caption word for its manner."""
+    """One pinned package of pictures, all drawn in one manner."""
 
-    style: str
     name: str
     version: str
     integrity: str
@@ -50,7 +49,6 @@ class Package:
 
 PACKAGES = (
     Package(
-        "3d render",
         "@lobehub/fluent-emoji-3d",
         "1.1.0",
         "sha512-Wlq2lVStTnr8BDpIJ0pEnTKO4LuDxxqTEhTvRtD1DLRF0me7ogeRQjKoehDHXuVJ2Qaecgl5wRBv60lUAG3h7g==",
@@ -58,7 +56,20 @@ PACKAGES = (
         "Microsoft, packaged by LobeHub",
     ),
     Package(
-        "flat vector",
+        "@iconify-json/fluent-emoji-flat",
+        "1.2.6",
+        "sha512-RY47RgPb47fYUiyrA64sIOL0+UU02s29sXpNBbIQRBUlPlfNFTKUmZDERGuxDs/7yNGWqQYvuaSYM1M4fRXlUw==",
+        "MIT",
+        "Microsoft, packaged by Iconify",
+    ),
+    Package(
+        "@iconify-json/fluent-emoji-high-contrast",
+        "1.2.6",
+        "sha512-esqhZPpkrF7sNX3NsLoh8KW64okEr/bzko7WNnFP+qTJGAqDPDYjp0925yxuivXy3HtVQB8xhIKu3+Nq1byX5w==",
+        "MIT",
+        "Microsoft, packaged by Iconify",
+    ),
+    Package(
         "@iconify-json/twemoji",
         "1.2.5",
         "sha512-uKpuIEV0v6K5BW3Mjdyl+XKFVAbbcPxAgifKvEMtZoUZB5+YiY5zaMm2uNNCxyXzAWU9yNLlj41WU6/mvgALsw==",
@@ -68,7 +79,16 @@ PACKAGES = (
 )
 
 
-def fetch(folder: Path, packages: tuple[Package, ...] = PACKAGES) -> None:
+def packages_of(vocabulary: Vocabulary) -> tuple[Package, ...]:
+    """The packages that draw the vocabulary's styles, in their order."""
+    known = {package.name: package for package in PACKAGES}
+    try:
+        return tuple(known[vocabulary.art[style]] for style in vocabulary.styles)
+    except KeyError as error:
+        raise DoodleError(f"No art package {error} is pinned; name one of {', '.join(known)}.") from error
+
+
+def fetch(folder: Path, packages: tuple[Package, ...]) -> None:
     """Download what is not there yet; a file that does not have the published checksum is refused."""
     folder.mkdir(parents=True, exist_ok=True)
     for package in packages:
@@ -95,22 +115,26 @@ def _matches(content: bytes, integrity: str) -> bool:
 
 
 def render(
-    folder: Path, vocabulary: Vocabulary, progress: Callable[[int, int], None] = lambda done, total: None
+    archives: Path,
+    folder: Path,
+    vocabulary: Vocabulary,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> NDArray[np.uint8]:
     """Every subject in every style as ``uint8[subjects, styles, 256, 256, 4]``, straight (not premultiplied) alpha.
 
     Rendering takes some minutes, so the result is kept in ``folder/art.npy`` with the vocabulary's fingerprint.
     """
-    shape = (len(vocabulary.subjects), len(PACKAGES), SIZE, SIZE, 4)
+    packages = packages_of(vocabulary)
+    shape = (len(vocabulary.subjects), len(packages), SIZE, SIZE, 4)
     stamp = folder / "art.json"
     cache = folder / "art.npy"
-    fingerprint = [[s.emoji for s in vocabulary.subjects], [p.integrity for p in PACKAGES]]
+    fingerprint = [[s.emoji for s in vocabulary.subjects], [p.integrity for p in packages]]
     if cache.exists() and stamp.exists() and json.loads(stamp.read_text("utf-8")) == fingerprint:
         cached: NDArray[np.uint8] = np.load(cache, mmap_mode="r")
         return cached
     art = np.lib.format.open_memmap(cache, mode="w+", dtype=np.uint8, shape=shape)
-    for column, package in enumerate(PACKAGES):
-        for row, picture in enumerate(_pictures(folder / package.file, [s.emoji for s in vocabulary.subjects])):
+    for column, package in enumerate(packages):
+        for row, picture in enumerate(_pictures(archives / package.file, [s.emoji for s in vocabulary.subjects])):
             art[row, column] = picture
             progress(column * shape[0] + row + 1, shape[0] * shape[1])
     art.flush()

@@ -1,8 +1,7 @@
-"""Judge the embedded model: paint a fixed set of prompts with fixed seeds, and measure the pictures.
+"""Measure the embedded model: paint a fixed set of prompts with fixed seeds, and look at the pictures.
 
-Nothing that judges took part in the training: the subject and the style are those of the nearest real picture, pixel
-by pixel at 32x32, on the background that was asked for; colours are measured in the painted pixels. Pixels are a
-strict judge of pose and a blind one of everything else, so look at the sheet as well.
+Nothing that judges took part in the training: subject and style are what a classifier of the real art sees, colours
+are measured in the painted pixels.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.doodle.judge import Classifier, seen
 from pipeline.doodle.recolor import main_region, nearest_color
 from pipeline.doodle.vocabulary import Vocabulary
 
 Floats = NDArray[np.float32]
-SMALL = 32
 STEPS, GUIDANCE = 20, 2.5
 
 
@@ -36,18 +35,21 @@ class Case:
     seed: int
 
 
-def cases(vocabulary: Vocabulary) -> list[Case]:
-    """Every subject in every style as it comes, and every second one in a colour; all colours take their turn."""
+def cases(vocabulary: Vocabulary, natural: Callable[[int, int], str]) -> list[Case]:
+    """Every subject in every style, every second time in a colour; all colours and backgrounds take their turn.
+
+    `natural` gives the colour word of a picture as drawn: no thing is asked for on a background of its own colour.
+    """
     found: list[Case] = []
     colors, backgrounds = list(vocabulary.colors), list(vocabulary.backgrounds)
     for i, subject in enumerate(vocabulary.subjects):
         for j, style in enumerate(vocabulary.styles):
-            wanted = [""] if (i + j) % 2 or subject.group == "people-body" else ["", colors[(i + 3 * j) % len(colors)]]
-            for color in wanted:
-                fitting = [name for name in backgrounds if name != color]
-                background = fitting[(2 * i + 5 * j + len(color)) % len(fitting)]
-                prompt = f"{color} {subject.name}, {style}, {background} background".strip()
-                found.append(Case(i, j, color, background, prompt, seed=1000 + len(found)))
+            plain = (i + j) % 2 or subject.group == "people-body"
+            color = "" if plain else colors[(i // 2 + 3 * j) % len(colors)]
+            fitting = [name for name in backgrounds if name != (color or natural(i, j))]
+            background = fitting[(2 * i + 5 * j) % len(fitting)]
+            prompt = f"{color} {subject.name}, {style}, {background} background".strip()
+            found.append(Case(i, j, color, background, prompt, seed=1000 + len(found)))
     return found
 
 
@@ -68,27 +70,41 @@ def paint(pipeline: Any, chosen: list[Case], batch: int = 16) -> Iterator[NDArra
 
 def evaluate(
     pipeline: Any,
-    art: NDArray[np.uint8],
+    judge: Classifier,
     vocabulary: Vocabulary,
     chosen: list[Case],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, float]:
-    """Shares of the cases that hold, over all of them (colour: over those that ask for one)."""
-    small = np.stack([[_small(picture) for picture in row] for row in art])
-    hits: dict[str, list[bool]] = {name: [] for name in ("subject_1", "subject_5", "style", "background", "color")}
+    """Shares of the cases that hold.
+
+    Subject, style and background over all of them; `color` over those that ask for one; `withheld_1` and
+    `withheld_5` over the combinations of subject and style that training never showed.
+    """
+    hits: dict[str, list[bool]] = {}
+
+    def note(name: str, hit: bool) -> None:
+        hits.setdefault(name, []).append(hit)
+
     for number, (case, picture) in enumerate(zip(chosen, paint(pipeline, chosen), strict=True), 1):
-        background: Floats = np.array(vocabulary.backgrounds[case.background], np.float32) / np.float32(255)
-        # A recoloured picture is compared by light and dark alone.
-        ranked = _nearest(picture, small, background, gray=bool(case.color))
-        subjects = list(dict.fromkeys(index // art.shape[1] for index in ranked[:50]))
-        hits["subject_1"].append(subjects[0] == case.subject)
-        hits["subject_5"].append(case.subject in subjects[:5])
-        hits["style"].append(ranked[0] % art.shape[1] == case.style)
-        hits["background"].append(nearest_color(_border(picture), vocabulary.backgrounds) == case.background)
+        subjects, style = seen(judge, picture)
+        for prefix in ["subject", *(["withheld"] if vocabulary.withholds(case.subject, case.style) else [])]:
+            note(f"{prefix}_1", subjects[0] == case.subject)
+            note(f"{prefix}_5", case.subject in subjects)
+        note("style", style == case.style)
+        note("background", nearest_color(_border(picture), vocabulary.backgrounds) == case.background)
         if case.color:
-            hits["color"].append(object_color(picture, vocabulary) == case.color)
+            note("color", object_color(picture, vocabulary) == case.color)
         progress(number, len(chosen))
-    return {name: round(float(np.mean(values)), 3) for name, values in hits.items() if values} | {"cases": len(chosen)}
+    return {name: round(float(np.mean(values)), 3) for name, values in sorted(hits.items())} | {"cases": len(chosen)}
+
+
+def share_shown(pipeline: Any, judge: Classifier, chosen: list[Case]) -> float:
+    """The share of the prompts whose pictures show their subject, in whatever style."""
+    hits = [
+        seen(judge, picture)[0][0] == case.subject
+        for case, picture in zip(chosen, paint(pipeline, chosen), strict=True)
+    ]
+    return round(float(np.mean(hits)), 3)
 
 
 def object_color(picture: NDArray[np.uint8], vocabulary: Vocabulary) -> str:
@@ -102,22 +118,6 @@ def _border(picture: NDArray[np.uint8]) -> Floats:
     """The median colour of the outermost pixels, 0..1."""
     edge = np.concatenate([picture[:6].reshape(-1, 3), picture[-6:].reshape(-1, 3), picture[:, :6].reshape(-1, 3)])
     return np.asarray(np.median(edge, axis=0) / 255, np.float32)
-
-
-def _small(rgba: NDArray[np.uint8]) -> Floats:
-    picture = Image.fromarray(np.asarray(rgba)).convert("RGBa").resize((SMALL, SMALL), Image.Resampling.BOX)
-    return np.asarray(picture, np.float32) / np.float32(255)
-
-
-def _nearest(picture: NDArray[np.uint8], small: Floats, background: Floats, *, gray: bool) -> list[int]:
-    """Indices into the real pictures (subject times styles plus style), nearest first."""
-    real = small.reshape(-1, SMALL, SMALL, 4)
-    real = real[..., :3] + background * (1 - real[..., 3:])
-    own = np.asarray(Image.fromarray(picture).resize((SMALL, SMALL), Image.Resampling.BOX), np.float32) / 255
-    if gray:
-        real, own = real.mean(-1, keepdims=True), own.mean(-1, keepdims=True)
-    distances = ((real - own) ** 2).mean((1, 2, 3))
-    return [int(index) for index in np.argsort(distances)]
 
 
 def contact_sheet(pictures: list[NDArray[np.uint8]], labels: list[str], columns: int, side: int = 96) -> Image.Image:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from pipeline.doodle.autoencoder import DoodleAutoencoder
+from pipeline.doodle.unet import DoodleUNet
 from pipeline.doodle.vocabulary import Vocabulary
 
 #: Tokens of a caption, the two special ones included. The longest the vocabulary makes has 14.
@@ -61,9 +62,9 @@ def make_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
     )
 
 
-def make_unet(widths: tuple[int, ...] = (96, 192, 320)) -> UNet2DConditionModel:
-    """Three levels (8x8, 4x4, 2x2). The text reaches it by cross-attention and, pooled, with the time embedding."""
-    return UNet2DConditionModel(
+def make_unet(widths: tuple[int, ...] = (96, 192, 288)) -> DoodleUNet:
+    """Three levels (8x8, 4x4, 2x2). The text reaches it by cross-attention, with the time embedding, and as maps."""
+    unet: DoodleUNet = DoodleUNet(
         sample_size=8,
         in_channels=64,
         out_channels=64,
@@ -77,6 +78,7 @@ def make_unet(widths: tuple[int, ...] = (96, 192, 320)) -> UNet2DConditionModel:
         addition_embed_type="text",
         addition_embed_type_num_heads=8,
     )
+    return unet
 
 
 def make_scheduler() -> DPMSolverMultistepScheduler:
@@ -91,7 +93,7 @@ def make_scheduler() -> DPMSolverMultistepScheduler:
 
 
 def make_pipeline(
-    tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, unet: UNet2DConditionModel, vae: DoodleAutoencoder
+    tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, unet: DoodleUNet, vae: DoodleAutoencoder
 ) -> StableDiffusionPipeline:
     return StableDiffusionPipeline(
         vae=vae,
@@ -112,5 +114,6 @@ def save(pipeline: StableDiffusionPipeline, folder: Path) -> None:
     index = folder / "model_index.json"
     entries: dict[str, Any] = json.loads(index.read_text("utf-8"))
     # diffusers writes the name of the package only; the full module name is what `from_pretrained` can import.
-    entries["vae"] = [DoodleAutoencoder.__module__, DoodleAutoencoder.__name__]
+    for part, kind in (("vae", DoodleAutoencoder), ("unet", DoodleUNet)):
+        entries[part] = [kind.__module__, kind.__name__]
     index.write_text(json.dumps(entries, indent=2) + "\n", "utf-8")

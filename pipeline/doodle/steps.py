@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.doodle.vocabulary import PATH, Vocabulary, load_vocabulary
+from pipeline.doodle.vocabulary import PATH, TRAINING, Vocabulary, load_vocabulary
 from pipeline.errors import DoodleError
 
 #: The model that ships with easel.
@@ -31,13 +31,16 @@ def _every(seconds: float, echo: Echo) -> Callable[[str], None]:
     return tell
 
 
-def fetch(folder: Path, echo: Echo) -> tuple[Vocabulary, Any]:
-    """The vocabulary and its art, downloaded and rendered as far as they are not yet."""
+def fetch(folder: Path, echo: Echo, words: Path = TRAINING) -> tuple[Vocabulary, Any, Path]:
+    """The vocabulary, its art, downloaded and rendered as far as they are not yet, and the folder of its own files."""
     from pipeline.doodle import art
 
-    vocabulary, tell = load_vocabulary(), _every(2, echo)
-    art.fetch(folder)
-    return vocabulary, art.render(folder, vocabulary, lambda done, total: tell(f"rendering {done}/{total}"))
+    vocabulary, tell = load_vocabulary(words), _every(2, echo)
+    own = folder / vocabulary.fingerprint()
+    own.mkdir(parents=True, exist_ok=True)
+    art.fetch(folder, art.packages_of(vocabulary))
+    pictures = art.render(folder, own, vocabulary, lambda done, total: tell(f"rendering {done}/{total}"))
+    return vocabulary, pictures, own
 
 
 def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
@@ -45,7 +48,7 @@ def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
     from pipeline.doodle import latents, model
     from pipeline.doodle import train as training
 
-    vocabulary, pictures = fetch(folder, echo)
+    vocabulary, pictures, folder = fetch(folder, echo)
     tell = _every(2, echo)
     encoded = latents.build(pictures, vocabulary, folder, lambda done, total: tell(f"encoding {done}/{total}"))
     vae = training.train_autoencoder(
@@ -58,6 +61,7 @@ def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
     )
     pipeline = model.make_pipeline(net.tokenizer, net.text_encoder, net.unet, vae)
     model.save(pipeline.to("cpu"), out)
+    (out / TRAINING.name).write_bytes(TRAINING.read_bytes())
     echo(f"saved {out}")
 
 
@@ -81,24 +85,51 @@ def load(folder: Path | None) -> Any:
     return pipeline.to(device())
 
 
-def evaluate(folder: Path, model: Path | None, limit: int | None, echo: Echo) -> dict[str, float]:
-    """Measure a model; with a limit, every so many-th case."""
-    from pipeline.doodle import evaluate as judge
+def evaluate(
+    folder: Path,
+    model: Path | None,
+    limit: int | None,
+    batches: int,
+    echo: Echo,
+    pairs: Sequence[tuple[int, str, str, int]] = (),
+) -> dict[str, dict[str, float]]:
+    """Measure a model; with a limit, every so many-th case.
 
-    vocabulary, pictures = fetch(folder, echo)
-    chosen, tell = judge.cases(vocabulary), _every(5, echo)
+    Args:
+        batches: how long the judge trains, in batches of 128, when it is not there yet.
+        pairs: requests as subject, raw text, rewritten prompt and seed: both are painted, and the shares that show
+            the subject come back as ``requests``.
+    """
+    from pipeline.doodle import evaluate as measuring
+    from pipeline.doodle import judge
+    from pipeline.doodle.recolor import main_region, nearest_color
+
+    vocabulary, pictures, folder = fetch(folder, echo, (model or SHIPPED) / PATH.name)
+    classifier, ceiling = judge.train(pictures, vocabulary, folder, batches, _report("judge", echo))
+
+    def natural(subject: int, style: int) -> str:
+        return nearest_color(main_region(pictures[subject, style])[1], vocabulary.colors)
+
+    chosen, tell, pipeline = measuring.cases(vocabulary, natural), _every(5, echo), load(model)
     if limit:
         chosen = chosen[:: max(1, len(chosen) // limit)][:limit]
-    return judge.evaluate(
-        load(model), pictures, vocabulary, chosen, lambda done, total: tell(f"painted {done}/{total}")
-    )
+    result = {
+        "painted": measuring.evaluate(
+            pipeline, classifier, vocabulary, chosen, lambda done, total: tell(f"painted {done}/{total}")
+        ),
+        "ceiling": ceiling,
+    }
+    for column, name in enumerate(("raw", "rewritten")) if pairs else ():
+        asked = [measuring.Case(subject, 0, "", "", texts[column], seed) for subject, *texts, seed in pairs]
+        result.setdefault("requests", {"number": len(pairs)})[name] = measuring.share_shown(pipeline, classifier, asked)
+    return result
 
 
 def sheet(file: Path, model: Path | None, style: str | None, echo: Echo) -> None:
     """Paint every subject once per style on white, all into one picture."""
     from pipeline.doodle import evaluate as judge
 
-    vocabulary, tell = load_vocabulary(), _every(5, echo)
+    vocabulary, tell = load_vocabulary((model or SHIPPED) / PATH.name), _every(5, echo)
     styles = [style] if style else list(vocabulary.styles)
     if style and style not in vocabulary.styles:
         raise DoodleError(f"There is no style {style!r}; choose one of {', '.join(vocabulary.styles)}.")

@@ -12,7 +12,6 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,8 @@ from torch.nn.functional import l1_loss, mse_loss
 
 from pipeline.doodle import model
 from pipeline.doodle.autoencoder import DoodleAutoencoder
-from pipeline.doodle.latents import LatentSet, on_background
-from pipeline.doodle.recolor import recolor
+from pipeline.doodle.latents import LatentSet, on_background, picture
+from pipeline.doodle.scenes import Scene, Scenes
 from pipeline.doodle.vocabulary import Vocabulary
 
 #: Called with the share of the budget used (0..1) and a line about the step.
@@ -34,58 +33,6 @@ Progress = Callable[[float, str], None]
 
 def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-# --- captions -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Draw:
-    """What a batch shows, as indices into the latent set, with its captions and background colours (0..1)."""
-
-    subject: Tensor
-    style: Tensor
-    version: Tensor
-    background: Tensor
-    captions: list[str]
-
-
-def draw(latents: LatentSet, vocabulary: Vocabulary, size: int, rng: random.Random) -> Draw:
-    """A random batch: any subject, style and background; two in five in another colour than drawn.
-
-    A tenth of the captions is empty, for classifier-free guidance (Ho and Salimans 2022).
-    """
-    colors, backgrounds = list(vocabulary.colors), list(vocabulary.backgrounds)
-    rows: list[tuple[int, int, int, str]] = []
-    captions: list[str] = []
-    for _ in range(size):
-        i, j = rng.randrange(len(vocabulary.subjects)), rng.randrange(len(vocabulary.styles))
-        subject, natural = vocabulary.subjects[i], colors[int(latents.natural[i, j])]
-        # Recoloured skin would teach what nobody asks for.
-        version = rng.randrange(1, 1 + len(colors)) if subject.group != "people-body" and rng.random() < 0.4 else 0
-        color = colors[version - 1] if version else natural if rng.random() < 0.3 else ""
-        # A thing cannot be told from a background of its own colour.
-        fitting = [name for name in backgrounds if name != (color or natural)]
-        background = "white" if rng.random() < 0.15 and "white" in fitting else rng.choice(fitting)
-        rows.append((i, j, version, background))
-        captions.append(caption(subject.name, subject.synonyms, color, vocabulary.styles[j], background, rng))
-    subjects, styles, versions, names = zip(*rows, strict=True)
-    rgb = torch.tensor([vocabulary.backgrounds[name] for name in names], dtype=torch.float32) / 255
-    return Draw(torch.tensor(subjects), torch.tensor(styles), torch.tensor(versions), rgb, captions)
-
-
-def caption(name: str, synonyms: tuple[str, ...], color: str, style: str, background: str, rng: random.Random) -> str:
-    """`red apple, 3d render, white background`, with a part missing now and then."""
-    if rng.random() < 0.1:
-        return ""
-    if synonyms and rng.random() < 0.2:
-        name = rng.choice(synonyms)
-    parts = [f"{color} {name}".strip()]
-    if rng.random() < 0.95:
-        parts.append(style)
-    if rng.random() < 0.95:
-        parts.append(f"{background} background")
-    return ", ".join(parts)
 
 
 # --- the autoencoder ------------------------------------------------------------------------------------------------
@@ -109,13 +56,13 @@ def train_autoencoder(
     offset = torch.from_numpy(latents.basis.offset)
     vae.encoder.load_state_dict({"weight": latents.basis.conv_weight(), "bias": offset})
     run = Run(folder / "autoencoder.pt", vae.decoder, minutes, peak=1e-3, average=0.998)
-    rng, chance = random.Random(seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
+    scenes, chance = _scenes(vocabulary, latents, seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
     while run.going():
-        what = draw(latents, vocabulary, batch, rng)
-        clean = latents.compose(what.subject, what.style, what.version, what.background)
+        shown = [scenes.draw() for _ in range(batch)]
+        clean = latents.compose(shown, vocabulary.backgrounds)
         strength = torch.rand(batch, 1, 1, 1, generator=chance) * 0.4
         noisy = clean + torch.randn(clean.shape, generator=chance) * strength
-        run.step(_decoding_loss(vae, noisy.to(device()), _real(art, vocabulary, what)))
+        run.step(_decoding_loss(vae, noisy.to(device()), _real(art, vocabulary, shown)))
         progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
     run.save()
     vae.decoder.load_state_dict(run.averaged())
@@ -140,33 +87,32 @@ def polish_autoencoder(
     random strength up to 0.6 on top, and shall paint the real picture: what is grain to it is smoothed away.
     """
     run = Run(folder / "polish.pt", vae.decoder, minutes, peak=4e-4, average=0.99)
-    rng, chance = random.Random(seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
+    scenes, chance = _scenes(vocabulary, latents, seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
     scheduler = model.make_scheduler()
     signal, noise_level = scheduler.alphas_cumprod.sqrt(), (1 - scheduler.alphas_cumprod).sqrt()
     while run.going():
-        what = draw(latents, vocabulary, batch, rng)
-        clean = latents.compose(what.subject, what.style, what.version, what.background)
+        shown = [scenes.draw() for _ in range(batch)]
+        clean = latents.compose(shown, vocabulary.backgrounds)
         times = torch.randint(100, 700, (batch,), generator=chance)
         a, b = signal[times].view(-1, 1, 1, 1), noise_level[times].view(-1, 1, 1, 1)
         noisy = (a * clean + b * torch.randn(clean.shape, generator=chance)).to(device())
         with torch.no_grad(), half():
-            velocity = net(noisy, times.to(device()), what.captions).float()
+            velocity = net(noisy, times.to(device()), [scene.caption for scene in shown]).float()
         guess = a.to(device()) * noisy - b.to(device()) * velocity
         strength = torch.rand(batch, 1, 1, 1, generator=chance) * 0.6
         guess = guess + (torch.randn(clean.shape, generator=chance) * strength).to(device())
-        run.step(_decoding_loss(vae, guess, _real(art, vocabulary, what)))
+        run.step(_decoding_loss(vae, guess, _real(art, vocabulary, shown)))
         progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
     run.save()
     vae.decoder.load_state_dict(run.averaged())
     return vae
 
 
-def _real(art: NDArray[np.uint8], vocabulary: Vocabulary, what: Draw) -> Tensor:
+def _real(art: NDArray[np.uint8], vocabulary: Vocabulary, scenes: list[Scene]) -> Tensor:
     """The pictures of a batch, ``float[b, 3, 256, 256]`` in -1..1."""
-    colors = list(vocabulary.colors.values())
-    rows = zip(what.subject.tolist(), what.style.tolist(), what.version.tolist(), strict=True)
-    pictures = [np.array(art[i, j]) if not k else recolor(np.array(art[i, j]), colors[k - 1]) for i, j, k in rows]
-    real = torch.from_numpy(on_background(np.stack(pictures), what.background.numpy()))
+    pictures = np.stack([picture(scene, art, vocabulary) for scene in scenes])
+    backgrounds = np.array([vocabulary.backgrounds[scene.background] for scene in scenes], np.float32)
+    real = torch.from_numpy(on_background(pictures, backgrounds / np.float32(255)))
     return real.permute(0, 3, 1, 2).contiguous().to(device())
 
 
@@ -214,12 +160,12 @@ def train_denoiser(
     """
     net = Denoiser(vocabulary).to(device())
     run = Run(folder / "denoiser.pt", net, minutes, peak=1e-3, average=0.9995)
-    rng, chance = random.Random(seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
+    scenes, chance = _scenes(vocabulary, latents, seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
     scheduler = model.make_scheduler()
     signal, noise_level = scheduler.alphas_cumprod.sqrt(), (1 - scheduler.alphas_cumprod).sqrt()
     while run.going():
-        what = draw(latents, vocabulary, batch, rng)
-        clean = latents.compose(what.subject, what.style, what.version, what.background)
+        shown = [scenes.draw() for _ in range(batch)]
+        clean = latents.compose(shown, vocabulary.backgrounds)
         early = 0.7 - 0.4 * max(0.0, run.share() - 0.5) * 2
         focus = torch.rand(batch, generator=chance) < (early - 0.3) / 0.7
         times = torch.where(
@@ -231,7 +177,7 @@ def train_denoiser(
         a, b = signal[times].view(-1, 1, 1, 1), noise_level[times].view(-1, 1, 1, 1)
         noisy, velocity = a * clean + b * noise, a * noise - b * clean
         with half():
-            guess = net(noisy.to(device()), times.to(device()), what.captions)
+            guess = net(noisy.to(device()), times.to(device()), [scene.caption for scene in shown])
         run.step(mse_loss(guess.float(), velocity.to(device())))
         progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
     run.save()
@@ -243,8 +189,13 @@ def train_denoiser(
 
 
 def half() -> torch.autocast:
-    """bfloat16 on CUDA only: on a CPU, even one with instructions for it, these small convolutions get slower."""
-    return torch.autocast(device().type, torch.bfloat16, enabled=torch.cuda.is_available())
+    """bfloat16 where the hardware has instructions for it."""
+    able = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(device().type, torch.bfloat16, enabled=able)
+
+
+def _scenes(vocabulary: Vocabulary, latents: LatentSet, seed: int) -> Scenes:
+    return Scenes(vocabulary, latents.natural.tolist(), random.Random(seed))
 
 
 class Run:
@@ -258,7 +209,9 @@ class Run:
             peak,
             average,
         )
-        self.optimizer = torch.optim.AdamW(module.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01)
+        self.optimizer = torch.optim.AdamW(
+            module.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        )
         self.shadow = copy.deepcopy(module.state_dict())
         self.steps, self.used, self.loss = 0, 0.0, math.nan
         if checkpoint.exists():

@@ -6,12 +6,18 @@ that prompts are written in exactly the words that the captions were made of.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import DoodleError
+
+#: What the shipped weights know.
 PATH = Path(__file__).resolve().parents[2] / "data" / "doodle" / "vocabulary.json"
+#: What `easel doodle train` teaches: the vocabulary of the weights to come.
+TRAINING = PATH.parent / "next" / "vocabulary.json"
 
 
 @dataclass(frozen=True)
@@ -26,23 +32,48 @@ class Subject:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Subjects, styles, and colours as 8-bit RGB for objects and for backgrounds."""
+    """Subjects, styles, colours as 8-bit RGB for objects and for backgrounds, and arrangements.
+
+    An arrangement names the places of half-size pictures: row and column of the top left corner in 32 px patches.
+    One without places says how a picture is anyway (`large`, `side by side`).
+
+    Args:
+        art: the package that draws each style.
+        withheld: one in so many combinations of subject and style is never shown in training; 0: none is.
+    """
 
     subjects: tuple[Subject, ...]
     styles: tuple[str, ...]
     colors: dict[str, tuple[int, int, int]]
     backgrounds: dict[str, tuple[int, int, int]]
+    arrangements: dict[str, tuple[tuple[int, int], ...]]
+    art: dict[str, str]
+    withheld: int = 0
+
+    def withholds(self, subject: int, style: int) -> bool:
+        """Whether a combination is kept from training, so that evaluation can ask for something new."""
+        return bool(self.withheld) and (7 * subject + 5 * style) % self.withheld == 0
+
+    def fingerprint(self) -> str:
+        """A short name for what has to be drawn: subjects, styles and colours."""
+        drawn = [[subject.emoji for subject in self.subjects], self.art, self.colors]
+        return hashlib.sha256(json.dumps(drawn).encode()).hexdigest()[:12]
 
     def words(self) -> list[str]:
         """Every word a caption can hold, for the tokenizer."""
-        phrases = [*self.styles, *self.colors, *self.backgrounds, "background"]
+        phrases = [*self.styles, *self.colors, *self.backgrounds, *self.arrangements, "background", "and"]
         for subject in self.subjects:
             phrases += [subject.name, *subject.synonyms]
         return sorted({word for phrase in phrases for word in phrase.lower().split()})
 
 
 def load_vocabulary(path: Path = PATH) -> Vocabulary:
-    data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    try:
+        data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DoodleError(
+            f"The vocabulary {path} cannot be read ({error}); name a folder that holds a model."
+        ) from error
     return Vocabulary(
         subjects=tuple(
             Subject(name, tuple(entry["en"]), entry["emoji"], entry["group"])
@@ -51,4 +82,9 @@ def load_vocabulary(path: Path = PATH) -> Vocabulary:
         styles=tuple(data["styles"]),
         colors={name: tuple(entry["rgb"]) for name, entry in data["colors"].items()},
         backgrounds={name: tuple(entry["rgb"]) for name, entry in data["backgrounds"].items()},
+        arrangements={
+            name: tuple((row, column) for row, column in entry["at"]) for name, entry in data["arrangements"].items()
+        },
+        art={name: entry["art"] for name, entry in data["styles"].items()},
+        withheld=data.get("withheld", 0),
     )

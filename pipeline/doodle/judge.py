@@ -1,0 +1,146 @@
+"""The judge: a small classifier of subjects and styles that learned from the real art alone.
+
+It takes no part in training the embedded model. Its own accuracy on renderings that it was not trained on is the
+ceiling of what it can find in paintings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, cross_entropy, interpolate
+
+from pipeline.doodle.recolor import recolor
+from pipeline.doodle.vocabulary import Vocabulary
+
+#: What it looks at, in pixels.
+SIDE = 64
+
+
+class Classifier(nn.Module):
+    """``float[b, 3, 64, 64]`` in 0..1 to logits of subjects and of styles."""
+
+    def __init__(self, subjects: int, styles: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for before, after in ((3, 32), (32, 64), (64, 128), (128, 256)):
+            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
+            layers += [nn.Conv2d(after, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
+        self.features = nn.Sequential(*layers, nn.AvgPool2d(2), nn.Flatten(), nn.Dropout(0.2))
+        self.subject = nn.Linear(4 * 256, subjects)
+        self.style = nn.Linear(4 * 256, styles)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        seen = self.features(pictures - 0.5)
+        return self.subject(seen), self.style(seen)
+
+
+class Renderings:
+    """Random real renderings: any version on any background, moved, scaled, blurred and noisy."""
+
+    def __init__(self, art: NDArray[np.uint8], vocabulary: Vocabulary, seed: int) -> None:
+        colors = list(vocabulary.colors.values())
+        self.versions = np.stack([[_versions(picture, colors) for picture in row] for row in art])
+        self.backgrounds = torch.tensor(list(vocabulary.backgrounds.values()), dtype=torch.float32) / 255
+        self.chance = torch.Generator().manual_seed(seed)
+
+    def draw(self, size: int, *, held: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures ``float[b, 3, 64, 64]`` with the numbers of their subjects and styles."""
+        n, s, versions = self.versions.shape[:3]
+        subject = torch.randint(n, (size,), generator=self.chance)
+        style = torch.randint(s, (size,), generator=self.chance)
+        # One colour of every picture is kept for the test, another one from picture to picture.
+        kept = 1 + (subject + style) % (versions - 1)
+        other = torch.randint(versions - 1, (size,), generator=self.chance)
+        other = torch.where(other >= kept, other + 1, other)
+        other = torch.where(torch.rand(size, generator=self.chance) < 0.4, 0, other)
+        rgba = torch.from_numpy(self.versions[subject, style, kept if held else other]).permute(0, 3, 1, 2) / 255
+        background = self.backgrounds[torch.randint(len(self.backgrounds), (size,), generator=self.chance)]
+        rgb = rgba[:, :3] + background[:, :, None, None] * (1 - rgba[:, 3:])
+        return self._disturbed(rgb), subject, style
+
+    def _disturbed(self, pictures: Tensor) -> Tensor:
+        """Zoomed and moved by up to a tenth, some blurred, all noisy: what a painting may do without being wrong."""
+        side = SIDE + 2 * int(torch.randint(-3, 7, (), generator=self.chance))
+        scaled = interpolate(pictures, size=(side, side), mode="bilinear", align_corners=False)
+        rim = max(0, SIDE - side) // 2 + 4
+        padded = nn.functional.pad(scaled, (rim, rim, rim, rim), mode="replicate")
+        room = padded.shape[-1] - SIDE
+        middle, reach = room // 2, min(4, room // 2)
+        top, left = (middle + int(torch.randint(-reach, reach + 1, (), generator=self.chance)) for _ in range(2))
+        cut = padded[:, :, top : top + SIDE, left : left + SIDE]
+        if torch.rand((), generator=self.chance) < 0.4:
+            cut = avg_pool2d(cut, 3, stride=1, padding=1, count_include_pad=False)
+        return cut + torch.randn(cut.shape, generator=self.chance) * 0.03
+
+
+def _versions(picture: NDArray[np.uint8], colors: list[tuple[int, int, int]]) -> NDArray[np.uint8]:
+    """Premultiplied ``uint8[1 + colours, 64, 64, 4]``: as drawn, then in each colour."""
+    premultiplied = Image.fromarray(np.asarray(picture)).convert("RGBa").resize((SIDE, SIDE), Image.Resampling.BOX)
+    small = np.asarray(premultiplied.convert("RGBA"))
+    found = np.stack([small, *(recolor(small, color) for color in colors)]).astype(np.float32)
+    found[..., :3] *= found[..., 3:] / 255
+    return np.rint(found).astype(np.uint8)
+
+
+def train(
+    art: NDArray[np.uint8],
+    vocabulary: Vocabulary,
+    folder: Path,
+    batches: int,
+    progress: Callable[[float, str], None],
+    batch: int = 128,
+    seed: int = 0,
+) -> tuple[Classifier, dict[str, float]]:
+    """The classifier and its accuracy on held-out renderings, kept in ``folder/judge.pt`` for the next time."""
+    net = Classifier(len(vocabulary.subjects), len(vocabulary.styles))
+    kept, words = folder / "judge.pt", [*(subject.emoji for subject in vocabulary.subjects), *vocabulary.styles]
+    if kept.exists():
+        state: dict[str, Any] = torch.load(kept, weights_only=True)
+        if state["words"] == words:
+            net.load_state_dict(state["net"])
+            return net.eval(), state["ceiling"]
+    renderings = Renderings(art, vocabulary, seed)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.02)
+    for number in range(batches):
+        for group in optimizer.param_groups:
+            group["lr"] = 2e-3 * (1 - 0.98 * number / batches)
+        pictures, subject, style = renderings.draw(batch, held=False)
+        subjects, styles = net(pictures)
+        loss = cross_entropy(subjects, subject, label_smoothing=0.1) + cross_entropy(styles, style)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        progress((number + 1) / batches, f"loss {float(loss.detach()):.3f}")
+    ceiling = _ceiling(net.eval(), renderings)
+    torch.save({"net": net.state_dict(), "words": words, "ceiling": ceiling}, kept)
+    return net, ceiling
+
+
+@torch.no_grad()
+def _ceiling(net: Classifier, renderings: Renderings, batches: int = 24) -> dict[str, float]:
+    hits: dict[str, list[float]] = {"subject_1": [], "subject_5": [], "style": []}
+    for _ in range(batches):
+        pictures, subject, style = renderings.draw(128, held=True)
+        subjects, styles = net(pictures)
+        best = subjects.topk(min(5, subjects.shape[1])).indices == subject[:, None]
+        hits["subject_1"].append(float(best[:, 0].float().mean()))
+        hits["subject_5"].append(float(best.any(1).float().mean()))
+        hits["style"].append(float((styles.argmax(1) == style).float().mean()))
+    return {name: round(float(np.mean(values)), 3) for name, values in hits.items()}
+
+
+@torch.no_grad()
+def seen(net: Classifier, picture: NDArray[np.uint8]) -> tuple[list[int], int]:
+    """The five likeliest subjects of a painting ``uint8[256, 256, 3]``, best first, and its style."""
+    small = Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BOX)
+    subjects, styles = net(torch.from_numpy(np.asarray(small, np.float32) / 255).permute(2, 0, 1)[None])
+    best = subjects[0].topk(min(5, subjects.shape[1])).indices
+    return [int(number) for number in best], int(styles.argmax())
