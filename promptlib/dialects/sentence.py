@@ -99,7 +99,8 @@ def _uncounted(text: str) -> bool:
 
 def _manners(tags: Sequence[Tag]) -> list[str]:
     """How it looks: in which style, with what light and lens, in what mood."""
-    looks = [_seen(tag) for tag in tags if tag.slot in ("style", "medium", "artist", "light", "color", "camera")]
+    manners = ("style", "medium", "artist", "light", "color", "camera")
+    looks = [_seen(tag) for tag in tags if tag.slot in manners and tag.text not in _COLORLESS]
     moods = [tag.text for tag in tags if tag.slot in ("mood", "attribute") and tag.text not in _COLORLESS]
     if moods:
         looks.append(_and(moods) if moods[-1].endswith(_MOODS) else f"{_a(_and(moods))} mood")
