@@ -43,6 +43,8 @@ def written(text: str, previous: Brief | None = None) -> str:
         ("一个人在跑步", "person running"),
         ("一只在屋顶的黑猫", "black cat in rooftop"),
         ("一只在睡觉的猫", "cat sleeping"),
+        ("青花瓷瓶里插着梅花", "plum blossom in blue and white porcelain vase"),
+        ("左边一个苹果右边一个橙子", "apple on the left, orange on the right"),
         ("一个在哭的小孩", "crying child"),
         ("在燃烧的森林里奔跑的鹿", "deer running in burning forest"),
         ("提著皮箱的旅客", "passenger carrying suitcase"),

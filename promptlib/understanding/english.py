@@ -155,6 +155,7 @@ def _kind(token: str) -> str:
 
 def _negation(tokens: list[str], at: int, reading: Reading) -> int:
     """Collect what is not wanted, up to where something else begins."""
+    owned = at > 0 and tokens[at].lower() == "without"
     at += 1
     while at < len(tokens) and tokens[at].lower() in _AFTER_NEGATION:
         at += 1
@@ -165,6 +166,7 @@ def _negation(tokens: list[str], at: int, reading: Reading) -> int:
         conjunction = token in ("or", "and", "nor", "&")
         starts_anew = conjunction and token != "or" and following in _ANEW
         ends = _kind(token) == "relation" and token != "of"
+        ends = ends or (owned and bool(thing) and _guess(token, False).kind == "verb")  # a knight without armor sitting
         if not token or conjunction or ends or token in ("but", "just", "only", "please", "while"):
             if thing:
                 reading.avoid.append(" ".join(thing))
