@@ -32,7 +32,7 @@ guidance = 1.0
 [slow]
 source = "tiny"
 like = "tiny"
-steps = 400
+steps = 1200
 
 [broken]
 like = "tiny"

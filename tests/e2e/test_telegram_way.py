@@ -113,7 +113,7 @@ def test_a_request_a_picture_a_rating_and_the_next_request(api: BotApi, bot: Pro
     assert "种子" in sent["caption"]
     assert redness(api, sent) > 15
     buttons = [button for row in sent["reply_markup"]["inline_keyboard"] for button in row]
-    assert len(buttons) == 9
+    assert len(buttons) == 10
 
     ((before,),) = rows(database, "SELECT count(*) FROM prompts")
     query = api.press(1, sent, "⭐5")
