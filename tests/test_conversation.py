@@ -150,3 +150,16 @@ def test_talk_changes_nothing(message: str) -> None:
 def test_a_refinement_without_a_picture_before_is_a_request_or_talk() -> None:
     assert understand("16:9").kind == "chat"
     assert understand("oil painting of a cat").kind == "image"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "subject"),
+    [
+        ("a black cat", "make it white", "white cat"),
+        ("two black cats", "make them white", "two white cats"),
+        ("orange cat", "make it grey", "grey cat"),
+        ("a blue jay", "make it red", "red blue jay"),
+    ],
+)
+def test_a_new_colour_takes_the_place_of_the_one_in_the_name(first: str, then: str, subject: str) -> None:
+    assert understand(then, understand(first)).phrases[0].text == subject

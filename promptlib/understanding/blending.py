@@ -40,6 +40,7 @@ def blend(phrase: Phrase, words: Sequence[Word]) -> Phrase:
     ]
     again = {w.text.rpartition(" ")[2] for w in attributes}
     kept = [_without_opposite(w, opposites, again) if w.kind == "noun" else w for w in kept]
+    kept = [_without_color(w) if recolored and w.kind == "noun" else w for w in kept]
     kept = [w for i, w in enumerate(kept) if not (w.kind == "and" and (i == 0 or kept[i - 1].kind == "and"))]
     heads = [w for w in words if w.kind == "noun"]
     first = next((i for i, w in enumerate(kept) if w.kind in NOUN_KINDS), len(kept))
@@ -63,6 +64,16 @@ def blend(phrase: Phrase, words: Sequence[Word]) -> Phrase:
 def _narrows(new: Word, old: Word) -> bool:
     """``golden hair`` for ``hair``: the same thing said more exactly."""
     return old.kind == "noun" and new.text.endswith(" " + old.text)
+
+
+def _without_color(noun: Word) -> Word:
+    """``black cat`` in another colour: the cat alone. A goldfish or a blue jay stays what it is."""
+    lexicon = lexicons.load()
+    first, _, rest = noun.text.partition(" ")
+    color, thing = lexicon.english.get(first), lexicon.find_english(rest) if rest else None
+    if color and color.kind == "color" and thing and thing.kind == "noun":
+        return replace(noun, text=rest, source="")
+    return noun
 
 
 def _without_opposite(noun: Word, opposites: set[str | None], again: set[str]) -> Word:
