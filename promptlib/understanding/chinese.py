@@ -338,11 +338,15 @@ class _Reader(PhraseBuilder):
     # What is not wanted
 
     def _negation(self) -> None:
-        self.at += 1
+        plain = self._take().source == "不"
         self._skip("any", "particle", "adverb", "copula", "object_marker")
         if self._kind() == "verb" and self._kind(1) in NP_STARTS:
             self.at += 1
             self._skip("particle")
+        if plain and self._kind() in ATTRIBUTE_KINDS:  # 不 笑 的 小丑: a clown that does not smile
+            self.avoid.append(self._take().text)
+            self._skip("de")
+            return
         while self._unwanted() and self._kind() in ("and", "or"):
             self._skip("and", "or", "negation", "any", "particle", "copula")
         self._skip("particle")

@@ -132,6 +132,8 @@ def _as_thing(word: Word, before: Word | None, after: Word | None) -> Word:
     if word.kind == "material" and _is_itself(before, after):
         return Word(entry.english if entry else word.text, "noun", entry.domain if entry else "mass", word.source)
     if entry is not None and word.kind == "adjective":
+        if before is not None and before.kind == "verb" and after is not None and after.kind == "de":
+            return Word(entry.english, entry.kind, entry.domain, word.source)  # 不 加 冰 的 茶
         describes = after is not None and after.kind in (*_COUNTED, "de", "suffix", "number", "measure")
         return word if describes else Word(entry.english, entry.kind, entry.domain, word.source)
     if entry is not None and word.kind == "preposition" and entry.kind == "verb" and after is None:
