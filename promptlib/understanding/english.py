@@ -17,9 +17,10 @@ from promptlib.understanding.words import MODIFIER_SLOTS, positive_of
 
 _TOKEN = re.compile(r"[A-Za-zÀ-ÿ0-9][A-Za-zÀ-ÿ0-9'’\-/&]*(?:\.\d+)?|[\ue000-\uf8ff]|[\u3400-\u9fff]+|&|%")
 #: What may stand between a negation and the thing: no *other* than these.
-_AFTER_NEGATION = frozenset(
-    "no any a an the single include have want add draw show use put like of some be with having please in to see".split()
-)
+_AFTER_NEGATION = {
+    *"no any a an the single include have want add draw show use put like of some be".split(),  # noqa: SIM905
+    *"with having please in to see".split(),  # noqa: SIM905
+}
 _NOBODY = {"nobody": "people", "nothing": "objects"}
 #: Relations that lead to something; alone at the end of a clause they say nothing.
 _LEADING = {"with", "of", "for", "in", "to", "by", "as", "from", "at", "on", "into", "like"}
