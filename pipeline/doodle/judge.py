@@ -99,12 +99,15 @@ def train(
     batch: int = 128,
     seed: int = 0,
 ) -> tuple[Classifier, dict[str, float]]:
-    """The classifier and its accuracy on held-out renderings, kept in ``folder/judge.pt`` for the next time."""
+    """The classifier and its accuracy on held-out renderings, kept in ``folder/judge.pt`` for the next time.
+
+    A judge that learned from fewer batches than asked for is trained again.
+    """
     net = Classifier(len(vocabulary.subjects), len(vocabulary.styles))
     kept, words = folder / "judge.pt", [*(subject.emoji for subject in vocabulary.subjects), *vocabulary.styles]
     if kept.exists():
         state: dict[str, Any] = torch.load(kept, weights_only=True)
-        if state["words"] == words:
+        if state["words"] == words and state["batches"] >= batches:
             net.load_state_dict(state["net"])
             return net.eval(), state["ceiling"]
     renderings = Renderings(art, vocabulary, seed)
@@ -120,7 +123,7 @@ def train(
         optimizer.step()
         progress((number + 1) / batches, f"loss {float(loss.detach()):.3f}")
     ceiling = _ceiling(net.eval(), renderings)
-    torch.save({"net": net.state_dict(), "words": words, "ceiling": ceiling}, kept)
+    torch.save({"net": net.state_dict(), "words": words, "batches": batches, "ceiling": ceiling}, kept)
     return net, ceiling
 
 
