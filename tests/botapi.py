@@ -207,7 +207,7 @@ class BotApi:
 
     # --- looking ----------------------------------------------------------------------------------------------
 
-    def wait_for(self, predicate: Callable[[], T], timeout: float = 30.0) -> T:
+    def wait_for(self, predicate: Callable[[], T], timeout: float = 60.0) -> T:
         """Wait until something is true, of the server or of what the test can see besides; returns it."""
         deadline = time.monotonic() + timeout
         with self._changed:

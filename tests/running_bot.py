@@ -32,7 +32,7 @@ guidance = 1.0
 [slow]
 source = "tiny"
 like = "tiny"
-steps = 1200
+steps = 900
 
 [broken]
 like = "tiny"

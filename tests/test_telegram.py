@@ -141,7 +141,7 @@ def test_progress_is_told_sparsely_and_the_status_goes_away(api: BotApi, bot: Ru
     settled(bot)
     # PNDM, the tiny model's scheduler, takes one step more than it is told.
     edits = api.calls_of("editMessageText")
-    assert edits and all("/1201" in call.values["text"] for call in edits)
+    assert edits and all("/901" in call.values["text"] for call in edits)
     assert all(later.at - sooner.at > 1.4 for sooner, later in pairwise(edits))
     assert api.calls_of("sendChatAction")[0].values["action"] == "upload_photo"
     assert len(api.calls_of("deleteMessage")) == 1
