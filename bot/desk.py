@@ -97,8 +97,7 @@ class Desk:
         for incoming in await asyncio.to_thread(self.assistant.waiting):
             if not incoming.chat.startswith(f"{self.front}:"):
                 continue
-            place = "" if incoming.private else incoming.chat
-            if await asyncio.to_thread(self._gate.admits, incoming.user, place):
+            if await self._admitted(incoming):
                 self.spawn(serve(incoming))
             else:
                 await asyncio.to_thread(self.assistant.answered, incoming.key)  # shut out meanwhile
@@ -182,6 +181,9 @@ class Desk:
         async with self.turn(incoming.chat):
             if self.closing.is_set():
                 return
+            if not await self._admitted(incoming):
+                await self.answered(incoming.key)  # shut out while the message waited for its turn
+                return
             answer = await insist(partial(self._answer, incoming), self.pause)
             if answer is None:
                 return  # it is time to stop; answered after the next start
@@ -195,6 +197,10 @@ class Desk:
                 await self.answered(incoming.key)
         if incoming.kind == COMMAND:
             await self.catch_up()  # what was cancelled while it waited is over
+
+    async def _admitted(self, incoming: Incoming) -> bool:
+        place = "" if incoming.private else incoming.chat
+        return await asyncio.to_thread(self._gate.admits, incoming.user, place)
 
     async def follow(self, old: str, new: str) -> None:
         """A group says that it has another name now; believed of groups that are known here, and so were let in."""

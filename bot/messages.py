@@ -38,8 +38,11 @@ class Incoming:
 
     @property
     def private(self) -> bool:
-        """Whether nobody else is in the chat: then it has its person's name."""
-        return self.chat == self.user
+        """Whether nobody else is in the chat: then it has its person's name.
+
+        A group's own name, a negative number, stands for its anonymous admins: that is not private.
+        """
+        return self.chat == self.user and ":-" not in self.chat
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ of it is cancelled, and it is painted no more, by whomever.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,6 +51,17 @@ def m001_reports(db: Database) -> None:
 @migrations()
 def m002_told(db: Database) -> None:
     db.execute("ALTER TABLE reports ADD COLUMN told TEXT NOT NULL DEFAULT '{}'")
+
+
+@migrations()
+def m003_numbers_are_used_once(db: Database) -> None:
+    """An admin's button names a report by its number, which must never become another report's."""
+    schema = db.table("reports").schema.replace("id INTEGER PRIMARY KEY", "id INTEGER PRIMARY KEY AUTOINCREMENT")
+    db.execute(re.sub(r'^CREATE TABLE "?reports"?', "CREATE TABLE numbered", schema))
+    db.execute("INSERT INTO numbered SELECT * FROM reports")
+    db.execute("DROP TABLE reports")
+    db.execute("ALTER TABLE numbered RENAME TO reports")
+    db.execute("CREATE INDEX IF NOT EXISTS reports_who ON reports (who, created)")
 
 
 @dataclass(frozen=True)

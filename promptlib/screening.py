@@ -39,7 +39,10 @@ _CLOTHES = re.compile(
     r"(?:clothes|clothing|(?:fully )?(?:clothed|dressed)|pants|underwear|panties|bra|outfit|swimsuit)|"
     r"(?:所有|全部)?(?:衣服|衣物|衣裳|内衣|内裤|裤子)"
 )
-_GROWN = re.compile(r"(?:an? )?(?:adults?|grown[- ]?ups?|grown (?:wo)?man|old|mature)|成年人?|大人|成熟")
+_GROWN = re.compile(
+    r"(?:an? )?(?:adults?(?: (?:wo)?m[ae]n)?|grown[- ]?ups?|grown (?:wo)?m[ae]n|old|mature)|(?:older than|over) \d+|"
+    r"成年人?|大人|成熟"
+)
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,9 @@ def screen_painted(positive: str, negative: str, request: str = "") -> Verdict:
 def _denied(avoided: Iterable[str]) -> str:
     """What avoiding amounts to: clothes to nudity, grown people to a child; most else to nothing."""
     found = []
-    for item in (item.strip() for text in avoided for item in re.split("[,,、]", text.lower())):
+    # Weights and their brackets change how much is denied, not what.
+    bare = (re.sub(r"[()\[\]{}]|:\s*[\d.]+", "", text.lower()) for text in avoided)
+    for item in (item.strip() for text in bare for item in re.split("[,,、]", text)):
         found += ["without clothes"] if _CLOTHES.fullmatch(item) else ["child"] if _GROWN.fullmatch(item) else []
     return " ".join(dict.fromkeys(found))
 

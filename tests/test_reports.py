@@ -11,7 +11,8 @@ from conftest import CHAT, USER
 from bot.assistant import Assistant
 from bot.errors import NotPainted, TooManyReports
 from bot.messages import Incoming
-from bot.reports import DISMISSED, MOST, REMOVED
+from bot.reports import DISMISSED, MOST, REMOVED, Reports
+from bot.store import open_database
 from pipeline.jobs import Job, Picture
 
 Make = Callable[..., Incoming]
@@ -101,3 +102,14 @@ def test_again_obeys_what_was_chosen_since(assistant: Assistant, incoming: Make)
     with pytest.raises(NotPainted):
         assistant.again(job.id, incoming("a:1"))
     assert assistant.answer(incoming("a beheaded knight")).job is None
+
+
+def test_a_number_never_becomes_another_reports(tmp_path: Path) -> None:
+    """An admin's old button names a report by its number."""
+    db = open_database(tmp_path / "easel.db")
+    reports = Reports(db)
+    db.execute("INSERT INTO reports (job, chat, who, key, created) VALUES (1, 'c', 'w', 'k', '2026')")
+    db.execute("DELETE FROM reports")
+    db.execute("INSERT INTO reports (job, chat, who, key, created) VALUES (2, 'c', 'w', 'k', '2026')")
+    assert [row["id"] for row in reports.db.query("SELECT id FROM reports")] == [2]
+    db.close()

@@ -87,7 +87,7 @@ class Polling(Calls):
 def _readable(update: dict[str, Any]) -> dict[str, Any]:
     try:
         Update.de_json(update, None)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the batch must pass
         log.warning("Update %s cannot be read and is left out (%s)", update["update_id"], type(error).__name__)
         return {"update_id": update["update_id"]}
     return update
