@@ -96,7 +96,7 @@ def back_up(settings: Settings, target: Path, *, pictures: bool = False, index: 
         raise BackupError(f"There is no database at {settings.database} to back up; set EASEL_HOME to where it is.")
     now = datetime.now(UTC)
     if target.is_dir():
-        target = target / f"easel-{now:%Y%m%d-%H%M%S}.zip"
+        target = target / f"easel-{now:%Y%m%d-%H%M%S-%f}.zip"
     unfinished = target.with_name(f".backup-{secrets.token_hex(4)}")
     try:
         unfinished.mkdir(parents=True)
