@@ -163,3 +163,16 @@ def test_a_refinement_without_a_picture_before_is_a_request_or_talk() -> None:
 )
 def test_a_new_colour_takes_the_place_of_the_one_in_the_name(first: str, then: str, subject: str) -> None:
     assert understand(then, understand(first)).phrases[0].text == subject
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "subject", "avoid"),
+    [
+        ("a green butterfly", "a cat without a hat", "cat", "hat"),
+        ("一只狗", "没有戴帽子的猫", "cat", "wearing a hat"),
+        ("three kittens", "a house with blue door but no windows", "house", "windows"),
+    ],
+)
+def test_a_new_picture_may_say_what_it_is_without(first: str, then: str, subject: str, avoid: str) -> None:
+    brief = understand(then, understand(first))
+    assert (brief.kind, brief.phrases[0].text, brief.avoid) == ("image", subject, (avoid,))

@@ -160,7 +160,7 @@ def _say(brief: Brief, part: str, message: Message, first: bool) -> Brief | None
     reading = read_clause(stripped, message.quotes)
     for thing in reading.avoid:
         brief = avoiding.avoid(brief, thing)
-    if first and not reading.avoid and _stands_alone(brief, reading.phrases, stripped):
+    if first and _stands_alone(brief, reading.phrases, stripped):
         return None
     for group in finding.groups(reading.phrases):
         brief = editing.merge(brief, group)
