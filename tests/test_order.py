@@ -324,6 +324,15 @@ def test_a_group_or_channel_that_writes_goes_by_its_own_name(api: BotApi, home: 
         assert not api.messages(GROUP)
 
 
+def test_who_writes_as_a_channel_is_nobody_where_everybody_may_come(api: BotApi, bot: RunningBot) -> None:
+    chat = {"id": -1009, "type": "channel", "title": "C"}
+    api.say(136817688, f"@{api.me['username']} a cat", chat=GROUP, chat_type="supergroup", sender_chat=chat)
+    api.say(1, "/help")
+    text(api, 1, "/model")
+    settled(bot)
+    assert not api.messages(GROUP)
+
+
 def test_the_block_list_is_part_of_the_database(api: BotApi, bot: RunningBot) -> None:
     api.say(ADMIN, "/block -100500")
     text(api, ADMIN, "-100500 不能再用了")

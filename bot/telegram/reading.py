@@ -13,9 +13,12 @@ FRONT = "telegram"
 
 
 def who(update: Update) -> tuple[str, str]:
-    """User and chat of an update, empty where it has none. In a group, who writes as a group or channel goes by its
-    name; in private there is nobody but the one whose number the chat has."""
+    """User and chat of an update, empty where it has none. In a group, an anonymous admin goes by the group's name;
+    who writes as a channel is nobody, since one person may have any number of them. In private there is nobody but
+    the one whose number the chat has."""
     user, chat = update.effective_sender, update.effective_chat
+    if user is not None and user.id < 0 and (chat is None or user.id != chat.id):
+        user = None
     if chat is not None and chat.type == ChatType.PRIVATE:
         person = update.effective_user
         user = person if person is not None and person.id == chat.id else None
