@@ -269,21 +269,20 @@ class BotApi:
     def answer(self, method: str, values: Values, files: dict[str, bytes], fault: Fault) -> tuple[int, Values]:
         """Do what is asked. Returns the HTTP status and the JSON."""
         call = Call(method, values, files, time.monotonic(), fault=fault)
-        try:
-            if fault.code:
-                raise ApiError(fault.code, fault.description or "fault", **fault.parameters)
-            handler = getattr(self, f"_{method}", None)
-            if handler is None:
-                raise ApiError(404, "Not Found")
-            with self._changed:
-                result = handler(values, files)
-            call.code, payload = 200, {"ok": True, "result": copy.deepcopy(result)}
-        except ApiError as error:
-            call.code, call.description = error.code, error.description
-            payload = {"ok": False, "error_code": error.code, "description": error.description}
-            if error.parameters:
-                payload["parameters"] = error.parameters
+        # What a call does and that it was made become visible at once.
         with self._changed:
+            try:
+                if fault.code:
+                    raise ApiError(fault.code, fault.description or "fault", **fault.parameters)
+                handler = getattr(self, f"_{method}", None)
+                if handler is None:
+                    raise ApiError(404, "Not Found")
+                call.code, payload = 200, {"ok": True, "result": copy.deepcopy(handler(values, files))}
+            except ApiError as error:
+                call.code, call.description = error.code, error.description
+                payload = {"ok": False, "error_code": error.code, "description": error.description}
+                if error.parameters:
+                    payload["parameters"] = error.parameters
             call.done = time.monotonic()
             if method != "getUpdates":
                 self.calls.append(call)

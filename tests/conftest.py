@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hashing_embedder import HashingEmbedder
 
 from bot.assistant import Assistant
 from bot.messages import Incoming
 from bot.settings import SETTINGS, Settings, load_settings
 
 if TYPE_CHECKING:
+    from botapi import BotApi
     from click.testing import Result
 
 CHAT, USER = "telegram:70", "telegram:7"
@@ -98,6 +100,38 @@ def tiny(home: Path, tiny_folder: Path) -> str:
     """The id of a model in `home` that paints 64 pixels in two steps."""
     (home / "models.toml").write_text(MODELS.format(source=str(tiny_folder)))
     return "tiny"
+
+
+@pytest.fixture
+def small_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real but small embedder, for tests that are not about what is found."""
+    monkeypatch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
+
+
+@pytest.fixture(scope="session")
+def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a running bot's home is copied from: the tiny models and a filled library."""
+    from running_bot import make_home
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
+        return make_home(tmp_path_factory.mktemp("running") / "home")
+
+
+@pytest.fixture
+def bot_home(model_home: Path, tmp_path: Path) -> Path:
+    from running_bot import copy_home
+
+    return copy_home(model_home, tmp_path / "home")
+
+
+@pytest.fixture
+def api() -> Iterator[BotApi]:
+    """Telegram's server, as the tests know it."""
+    from botapi import BotApi
+
+    with BotApi() as server:
+        yield server
 
 
 @pytest.fixture

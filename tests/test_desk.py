@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 from botapi import BotApi, Fault
-from hashing_embedder import HashingEmbedder
-from running_bot import RunningBot, copy_home, make_home
+from running_bot import RunningBot
 
 from bot import progress
 from bot.messages import Incoming
@@ -19,6 +18,7 @@ pytestmark = [
     # PNDM, the tiny model's scheduler, hands a torch tensor to numpy in a way that numpy 2 will drop.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.timeout(120),
+    pytest.mark.usefixtures("small_embedder"),
 ]
 
 GROUP = -100500
@@ -26,36 +26,13 @@ GROUP = -100500
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real but small embedder, and no long pauses."""
-    monkeypatch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
+    """No long pauses."""
     monkeypatch.setattr(progress, "PLACES_SECONDS", 0.1)
 
 
-@pytest.fixture(scope="module")
-def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
-        home = make_home(tmp_path_factory.mktemp("desk") / "home")
-    models = home / "models.toml"
-    # Slow enough for a test to see people wait; every test cancels what it asked for.
-    models.write_text(models.read_text().replace("steps = 400", "steps = 900"))
-    return home
-
-
 @pytest.fixture
-def home(model_home: Path, tmp_path: Path) -> Path:
-    return copy_home(model_home, tmp_path / "home")
-
-
-@pytest.fixture
-def api() -> Iterator[BotApi]:
-    with BotApi() as server:
-        yield server
-
-
-@pytest.fixture
-def bot(api: BotApi, home: Path) -> Iterator[RunningBot]:
-    with RunningBot(api, home, EASEL_MODEL="slow", EASEL_ADMINS="9") as running:
+def bot(api: BotApi, bot_home: Path) -> Iterator[RunningBot]:
+    with RunningBot(api, bot_home, EASEL_MODEL="slow", EASEL_ADMINS="9") as running:
         yield running
 
 
@@ -135,10 +112,10 @@ def test_status_lists_what_one_waits_for_and_cancels_it(api: BotApi, bot: Runnin
     assert pressed(api, 1, shown, "c:1") == "没有在等的任务。"
 
 
-def test_loading_is_told_and_progress_follows(api: BotApi, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_is_told_and_progress_follows(api: BotApi, bot_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "LOADING_SECONDS", 0.0)
     monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.3)
-    with RunningBot(api, home, EASEL_MODEL="slow") as bot:
+    with RunningBot(api, bot_home, EASEL_MODEL="slow") as bot:
         api.say(1, "画一只猫")
         text(api, 1, "/901")
         api.say(1, "/cancel")
@@ -148,8 +125,8 @@ def test_loading_is_told_and_progress_follows(api: BotApi, home: Path, monkeypat
     assert all("/901" in words for words in told[1:])
 
 
-def test_what_goes_wrong_is_said_in_ones_own_language(api: BotApi, home: Path) -> None:
-    with RunningBot(api, home, EASEL_MODEL="broken", EASEL_PICTURES_PER_DAY="1") as bot:
+def test_what_goes_wrong_is_said_in_ones_own_language(api: BotApi, bot_home: Path) -> None:
+    with RunningBot(api, bot_home, EASEL_MODEL="broken", EASEL_PICTURES_PER_DAY="1") as bot:
         api.say(1, "画一只猫")
         said = text(api, 1, "没画成")["text"]
         assert "/model" in said and "no-such-folder" not in said
@@ -165,9 +142,9 @@ def test_what_goes_wrong_is_said_in_ones_own_language(api: BotApi, home: Path) -
         text(api, 1, "there is room for this again in 24 h")
 
 
-def test_a_job_that_died_too_often_is_told_to_its_owner(api: BotApi, home: Path) -> None:
+def test_a_job_that_died_too_often_is_told_to_its_owner(api: BotApi, bot_home: Path) -> None:
     api.chat(1)
-    before = RunningBot(api, home)
+    before = RunningBot(api, bot_home)
 
     def left_behind(assistant: Any) -> None:
         """As after the third kill: the process that painted the job is gone, and that was its last try."""
@@ -183,10 +160,10 @@ def test_a_job_that_died_too_often_is_told_to_its_owner(api: BotApi, home: Path)
 
 
 def test_a_database_that_cannot_be_used_for_a_moment_costs_nobody_an_answer(
-    api: BotApi, home: Path, caplog: pytest.LogCaptureFixture
+    api: BotApi, bot_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever the database does not let happen at once happens once, a second later, without a word too many."""
-    running = RunningBot(api, home)
+    running = RunningBot(api, bot_home)
 
     def fails_once(call: Callable[..., Any]) -> Callable[..., Any]:
         failures = iter([True])
@@ -229,9 +206,9 @@ def test_a_status_is_taken_away_whatever_is_cut(api: BotApi, bot: RunningBot) ->
     assert not api.messages(1)
 
 
-def test_an_album_and_a_picture_that_may_both_have_been_posted_come_once(api: BotApi, home: Path) -> None:
+def test_an_album_and_a_picture_that_may_both_have_been_posted_come_once(api: BotApi, bot_home: Path) -> None:
     """As two crashes leave them: neither is known to be there, and the picture is looked for where the album is."""
-    first, second = RunningBot(api, home), RunningBot(api, home)
+    first, second = RunningBot(api, bot_home), RunningBot(api, bot_home)
 
     def forgetful(assistant: Any) -> None:
         mark_sent = assistant.mark_sent

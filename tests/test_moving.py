@@ -8,40 +8,21 @@ from typing import Any
 
 import pytest
 from botapi import BotApi
-from hashing_embedder import HashingEmbedder
-from running_bot import RunningBot, copy_home, make_home
+from running_bot import RunningBot
 
 pytestmark = [
     # PNDM, the tiny model's scheduler, hands a torch tensor to numpy in a way that numpy 2 will drop.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.timeout(120),
+    pytest.mark.usefixtures("small_embedder"),
 ]
 
 GROUP, SUPERGROUP, ELSEWHERE = -500, -1_000_000_000_500, -1_000_000_000_666
 
 
-@pytest.fixture(autouse=True)
-def embedder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real but small embedder: these tests are not about what is found."""
-    monkeypatch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
-
-
-@pytest.fixture(scope="module")
-def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
-        return make_home(tmp_path_factory.mktemp("moving") / "home")
-
-
 @pytest.fixture
-def api() -> Iterator[BotApi]:
-    with BotApi() as server:
-        yield server
-
-
-@pytest.fixture
-def bot(api: BotApi, model_home: Path, tmp_path: Path) -> Iterator[RunningBot]:
-    with RunningBot(api, copy_home(model_home, tmp_path / "home")) as running:
+def bot(api: BotApi, bot_home: Path) -> Iterator[RunningBot]:
+    with RunningBot(api, bot_home) as running:
         yield running
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from botapi import BotApi
-from hashing_embedder import HashingEmbedder
-from running_bot import RunningBot, copy_home, make_home
+from running_bot import RunningBot
 
 from pipeline.safety import model_file
 
@@ -17,27 +16,11 @@ pytestmark = [
     # PNDM, the tiny model's scheduler, hands a torch tensor to numpy in a way that numpy 2 will drop.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.timeout(120),
+    pytest.mark.usefixtures("small_embedder"),
 ]
 
 GROUP, ADMIN = -100500, 9
 looked_at = pytest.mark.skipif(model_file() is None, reason='no detector: pip install "easel[safety]"')
-
-
-@pytest.fixture(autouse=True)
-def embedder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
-
-
-@pytest.fixture(scope="module")
-def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
-        return make_home(tmp_path_factory.mktemp("order") / "home")
-
-
-@pytest.fixture
-def home(model_home: Path, tmp_path: Path) -> Path:
-    return copy_home(model_home, tmp_path / "home")
 
 
 @pytest.fixture
@@ -48,8 +31,8 @@ def api() -> Iterator[BotApi]:
 
 
 @pytest.fixture
-def bot(api: BotApi, home: Path) -> Iterator[RunningBot]:
-    with RunningBot(api, home, EASEL_ADMINS=str(ADMIN)) as running:
+def bot(api: BotApi, bot_home: Path) -> Iterator[RunningBot]:
+    with RunningBot(api, bot_home, EASEL_ADMINS=str(ADMIN)) as running:
         yield running
 
 
@@ -126,10 +109,10 @@ def test_an_admin_chooses_for_a_chat(api: BotApi, bot: RunningBot) -> None:
 
 
 @looked_at
-def test_what_the_detector_finds_is_hidden_or_deleted(api: BotApi, home: Path) -> None:
+def test_what_the_detector_finds_is_hidden_or_deleted(api: BotApi, bot_home: Path) -> None:
     # From a certainty of zero on, every picture counts.
     environ = {"EASEL_SAFETY_THRESHOLD": "0", "EASEL_ADMINS": str(ADMIN)}
-    with RunningBot(api, home, **environ) as bot:
+    with RunningBot(api, bot_home, **environ) as bot:
         api.say(1, "a red apple")
         photo(api, 1)
         assert hidden(api)[0]
@@ -149,17 +132,19 @@ def test_what_the_detector_finds_is_hidden_or_deleted(api: BotApi, home: Path) -
 
 
 @looked_at
-def test_a_nude_picture_of_a_child_is_never_shown(api: BotApi, home: Path) -> None:
+def test_a_nude_picture_of_a_child_is_never_shown(api: BotApi, bot_home: Path) -> None:
     environ = {"EASEL_SAFETY_THRESHOLD": "0", "EASEL_SAFETY_NUDITY": "allow"}
-    with RunningBot(api, home, **environ) as bot:
+    with RunningBot(api, bot_home, **environ) as bot:
         api.say(1, "a child with a kite")
         text(api, 1, "cannot show")
         assert not Path(bot.assistant.pictures(1)[0].path).exists()
 
 
-def test_without_a_detector_the_admins_word_counts(api: BotApi, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_detector_the_admins_word_counts(
+    api: BotApi, bot_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("bot.commands_safety.model_file", lambda: None)
-    running = RunningBot(api, home, EASEL_SAFETY_UNCHECKED="blur")
+    running = RunningBot(api, bot_home, EASEL_SAFETY_UNCHECKED="blur")
     running.change = lambda assistant: None
     with running as bot:
         monkeypatch.setattr("bot.moderation.Moderation._nudity", lambda self, pictures: None)
@@ -250,16 +235,16 @@ def test_an_admins_own_picture_is_removed_and_the_admin_stays(api: BotApi, bot: 
     assert not bot.assistant.tables.blocked.list() and not bot.assistant.tables.reports.open()
 
 
-def test_admins_are_told_after_a_restart(api: BotApi, home: Path) -> None:
-    with RunningBot(api, home) as bot:
+def test_admins_are_told_after_a_restart(api: BotApi, bot_home: Path) -> None:
+    with RunningBot(api, bot_home) as bot:
         sent = in_group(api, 1, "a cat")
         pressed(api, 2, sent, "🚩")
         settled(bot)
         assert not api.messages(ADMIN), "there was no admin yet"
-    with RunningBot(api, home, EASEL_ADMINS=f"{ADMIN},555") as bot:
+    with RunningBot(api, bot_home, EASEL_ADMINS=f"{ADMIN},555") as bot:
         photo(api, ADMIN)
         settled(bot)
-    with RunningBot(api, home, EASEL_ADMINS=str(ADMIN)) as bot:
+    with RunningBot(api, bot_home, EASEL_ADMINS=str(ADMIN)) as bot:
         api.say(3, "/help")
         text(api, 3, "/model")
         assert len(api.messages(ADMIN, "photo")) == 1, "and once"
@@ -293,7 +278,7 @@ def test_who_is_blocked_hears_nothing_until_unblocked(api: BotApi, bot: RunningB
     photo(api, 1)
 
 
-def test_who_was_shut_out_meanwhile_is_not_answered_after_a_restart(api: BotApi, home: Path) -> None:
+def test_who_was_shut_out_meanwhile_is_not_answered_after_a_restart(api: BotApi, bot_home: Path) -> None:
     from bot.messages import Incoming
 
     for user in (1, 2):
@@ -305,7 +290,7 @@ def test_who_was_shut_out_meanwhile_is_not_answered_after_a_restart(api: BotApi,
             assistant.accept(Incoming(f"telegram:{user}0", who, who, "你好", "zh"))
         assistant.tables.blocked.block("telegram:1", "telegram:9")
 
-    running = RunningBot(api, home)
+    running = RunningBot(api, bot_home)
     running.change = left_behind
     with running as bot:
         text(api, 2, "你好")
@@ -313,8 +298,8 @@ def test_who_was_shut_out_meanwhile_is_not_answered_after_a_restart(api: BotApi,
         assert not api.messages(1)
 
 
-def test_a_group_or_channel_that_writes_goes_by_its_own_name(api: BotApi, home: Path) -> None:
-    with RunningBot(api, home, EASEL_ALLOW="1,136817688,1087968824", EASEL_ADMINS="1087968824") as bot:
+def test_a_group_or_channel_that_writes_goes_by_its_own_name(api: BotApi, bot_home: Path) -> None:
+    with RunningBot(api, bot_home, EASEL_ALLOW="1,136817688,1087968824", EASEL_ADMINS="1087968824") as bot:
         for service, name in ((136817688, -1009), (1087968824, GROUP)):
             chat = {"id": name, "type": "channel", "title": "C"}
             api.say(service, f"@{api.me['username']} a cat", chat=GROUP, chat_type="supergroup", sender_chat=chat)

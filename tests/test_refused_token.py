@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botapi import TOKEN, BotApi, Fault
-from hashing_embedder import HashingEmbedder
-from running_bot import RunningBot, copy_home, make_home
+from running_bot import RunningBot
 
 from bot.errors import SettingsError
 from bot.telegram import app
@@ -19,6 +17,7 @@ pytestmark = [
     # PNDM, the tiny model's scheduler, hands a torch tensor to numpy in a way that numpy 2 will drop.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.timeout(120),
+    pytest.mark.usefixtures("small_embedder"),
 ]
 
 REFUSED = Fault(401, "Unauthorized")
@@ -26,27 +25,8 @@ REFUSED = Fault(401, "Unauthorized")
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real but small embedder, and no long pauses."""
-    monkeypatch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
+    """No long pauses."""
     monkeypatch.setattr(app, "DOUBTS", (0.1, 0.2, 0.2))
-
-
-@pytest.fixture(scope="module")
-def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
-        return make_home(tmp_path_factory.mktemp("token") / "home")
-
-
-@pytest.fixture
-def home(model_home: Path, tmp_path: Path) -> Path:
-    return copy_home(model_home, tmp_path / "home")
-
-
-@pytest.fixture
-def api() -> Iterator[BotApi]:
-    with BotApi() as server:
-        yield server
 
 
 def photos(api: BotApi, chat: int) -> list[dict[str, Any]]:
@@ -54,11 +34,11 @@ def photos(api: BotApi, chat: int) -> list[dict[str, Any]]:
 
 
 def test_a_refusal_that_passes_ends_nothing_and_loses_nothing(
-    api: BotApi, home: Path, caplog: pytest.LogCaptureFixture
+    api: BotApi, bot_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for method in ("deleteWebhook", "getUpdates", "sendMessage", "sendPhoto", "setMyCommands"):
         api.misbehave(method, REFUSED)
-    with RunningBot(api, home) as bot:
+    with RunningBot(api, bot_home) as bot:
         api.say(1, "a cat")
         api.wait_for(lambda: photos(api, 1))
         api.misbehave("getUpdates", REFUSED, 2)
@@ -69,8 +49,8 @@ def test_a_refusal_that_passes_ends_nothing_and_loses_nothing(
     assert "Traceback" not in caplog.text
 
 
-def test_a_token_refused_for_good_ends_the_bot_and_loses_nothing(api: BotApi, home: Path) -> None:
-    bot = RunningBot(api, home, EASEL_MODEL="slow")
+def test_a_token_refused_for_good_ends_the_bot_and_loses_nothing(api: BotApi, bot_home: Path) -> None:
+    bot = RunningBot(api, bot_home, EASEL_MODEL="slow")
     with pytest.raises(SettingsError, match="check EASEL_TELEGRAM_TOKEN"), bot:
         api.say(1, "a cat")
         api.wait_for(lambda: bot.assistant.tables.queue.counts()["running"])
@@ -78,18 +58,18 @@ def test_a_token_refused_for_good_ends_the_bot_and_loses_nothing(api: BotApi, ho
         api.wait_for(lambda: bot._done.done())
     assert not photos(api, 1)
     api.token = TOKEN
-    with RunningBot(api, home):
+    with RunningBot(api, bot_home):
         api.wait_for(lambda: photos(api, 1))
     assert len(photos(api, 1)) == 1
 
 
-def test_a_refusal_is_noticed_where_updates_are_posted_to_the_bot(api: BotApi, home: Path) -> None:
+def test_a_refusal_is_noticed_where_updates_are_posted_to_the_bot(api: BotApi, bot_home: Path) -> None:
     """With a webhook nothing is fetched, so whatever is called next notices."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     hook = {"EASEL_WEBHOOK_URL": f"http://127.0.0.1:{port}/hook", "EASEL_WEBHOOK_PORT": str(port)}
-    bot = RunningBot(api, home, **hook)
+    bot = RunningBot(api, bot_home, **hook)
     with pytest.raises(SettingsError), bot:
         api.wait_for(lambda: api.commands.get("default:zh"))
         api.token = TOKEN[:-1] + "1"

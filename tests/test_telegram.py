@@ -16,9 +16,8 @@ from typing import Any
 import httpx
 import pytest
 from botapi import BotApi, Fault
-from hashing_embedder import HashingEmbedder
 from PIL import Image
-from running_bot import RunningBot, copy_home, make_home
+from running_bot import RunningBot
 
 from bot.errors import SettingsError
 from bot.messages import PRESS, Incoming
@@ -28,39 +27,16 @@ pytestmark = [
     # PNDM, the tiny model's scheduler, hands a torch tensor to numpy in a way that numpy 2 will drop.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.timeout(120),
+    pytest.mark.usefixtures("small_embedder"),
 ]
 
 SENDING = ("sendMessage", "sendPhoto", "sendDocument", "sendMediaGroup")
 GROUP = -100500
 
 
-@pytest.fixture(autouse=True)
-def embedder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real but small embedder: these tests are not about what is found."""
-    monkeypatch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
-
-
-@pytest.fixture(scope="module")
-def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
-        return make_home(tmp_path_factory.mktemp("telegram") / "home")
-
-
 @pytest.fixture
-def home(model_home: Path, tmp_path: Path) -> Path:
-    return copy_home(model_home, tmp_path / "home")
-
-
-@pytest.fixture
-def api() -> Iterator[BotApi]:
-    with BotApi() as server:
-        yield server
-
-
-@pytest.fixture
-def bot(api: BotApi, home: Path) -> Iterator[RunningBot]:
-    with RunningBot(api, home) as running:
+def bot(api: BotApi, bot_home: Path) -> Iterator[RunningBot]:
+    with RunningBot(api, bot_home) as running:
         yield running
 
 
@@ -215,8 +191,8 @@ def test_deleting(api: BotApi, bot: RunningBot) -> None:
     assert pressed(api, 1, sent, "f:1") and not api.messages(1, "document")
 
 
-def test_only_owner_and_admins_delete(api: BotApi, home: Path) -> None:
-    with RunningBot(api, home, EASEL_ADMINS="9") as bot:
+def test_only_owner_and_admins_delete(api: BotApi, bot_home: Path) -> None:
+    with RunningBot(api, bot_home, EASEL_ADMINS="9") as bot:
         api.say(1, f"@{api.me['username']} a cat", chat=GROUP, chat_type="supergroup")
         sent = photo(api, GROUP)
         assert "管理员" in pressed(api, 2, sent, "🗑") and api.messages(GROUP, "photo")
@@ -224,11 +200,11 @@ def test_only_owner_and_admins_delete(api: BotApi, home: Path) -> None:
         assert pressed(api, 9, sent, "🗑") == "已删除。" and not api.messages(GROUP, "photo")
 
 
-def test_buttons_work_after_a_restart(api: BotApi, home: Path) -> None:
-    with RunningBot(api, home):
+def test_buttons_work_after_a_restart(api: BotApi, bot_home: Path) -> None:
+    with RunningBot(api, bot_home):
         api.say(1, "a red apple")
         sent = photo(api, 1)
-    with RunningBot(api, home) as bot:
+    with RunningBot(api, bot_home) as bot:
         assert "4" in pressed(api, 1, sent, "⭐4") and bot.assistant.stats()["ratings"] == 1
         pressed(api, 1, sent, "🔁")
         photo(api, 1, 2)
@@ -253,8 +229,8 @@ def test_forged_presses_do_nothing(api: BotApi, bot: RunningBot, data: str) -> N
 # --- commands and groups --------------------------------------------------------------------------------------------
 
 
-def test_commands(api: BotApi, home: Path) -> None:
-    with RunningBot(api, home, EASEL_ADMINS="9"):
+def test_commands(api: BotApi, bot_home: Path) -> None:
+    with RunningBot(api, bot_home, EASEL_ADMINS="9"):
         for command, part in [
             ("/start", "easel"), ("/help", "/cancel"), ("/model", "tiny"), ("/model nope", "nope"), ("/raw on", "原样"),
             ("/settings", "on"), ("/raw", "/raw off"), ("/cancel", "没有"), ("/stats", "管理员"), ("/nope", "/help"),
@@ -347,8 +323,8 @@ def strange_updates(api: BotApi, user: int) -> None:
     api.push("poll_answer", {"poll_id": "1", "user": person, "option_ids": [0]})
 
 
-def test_strangers_get_no_answer_to_anything(api: BotApi, home: Path) -> None:
-    with RunningBot(api, home, EASEL_ALLOW="1", EASEL_ADMINS="9") as bot:
+def test_strangers_get_no_answer_to_anything(api: BotApi, bot_home: Path) -> None:
+    with RunningBot(api, bot_home, EASEL_ALLOW="1", EASEL_ADMINS="9") as bot:
         bot.api.say(1, "a cat")
         sent = photo(api, 1)
         strange_updates(api, 66)
@@ -361,11 +337,11 @@ def test_strangers_get_no_answer_to_anything(api: BotApi, home: Path) -> None:
         assert chats == {1, 9} and not api.answers and bot.assistant.stats()["people"] == 2
 
 
-def test_a_gate_that_cannot_decide_lets_nobody_in(api: BotApi, home: Path) -> None:
+def test_a_gate_that_cannot_decide_lets_nobody_in(api: BotApi, bot_home: Path) -> None:
     def broken(user: str, chat: str) -> bool:
         raise sqlite3.DatabaseError("disk image is malformed")
 
-    running = RunningBot(api, home)
+    running = RunningBot(api, bot_home)
     running.change = lambda assistant: setattr(assistant, "is_blocked", broken)
     with running as bot:
         strange_updates(api, 1)
@@ -376,13 +352,13 @@ def test_a_gate_that_cannot_decide_lets_nobody_in(api: BotApi, home: Path) -> No
 # --- nothing lost, nothing twice ------------------------------------------------------------------------------------
 
 
-def test_an_update_that_comes_twice_is_answered_once(api: BotApi, home: Path) -> None:
-    with RunningBot(api, home) as bot:
+def test_an_update_that_comes_twice_is_answered_once(api: BotApi, bot_home: Path) -> None:
+    with RunningBot(api, bot_home) as bot:
         message = api.say(1, "a cat")
         photo(api, 1)
         settled(bot)
     update = {"update_id": 880_000_001, "message": message}
-    with RunningBot(api, home) as bot:
+    with RunningBot(api, bot_home) as bot:
         for _ in range(2):
             api._updates.append(json.loads(json.dumps(update)))
         api.say(2, "a dog")
@@ -391,8 +367,8 @@ def test_an_update_that_comes_twice_is_answered_once(api: BotApi, home: Path) ->
         assert len(api.messages(1, "photo")) == 1
 
 
-def test_what_could_not_be_stored_is_asked_for_again(api: BotApi, home: Path) -> None:
-    running, failures = RunningBot(api, home), iter([True, False])
+def test_what_could_not_be_stored_is_asked_for_again(api: BotApi, bot_home: Path) -> None:
+    running, failures = RunningBot(api, bot_home), iter([True, False])
 
     def change(assistant: Any) -> None:
         accept = assistant.accept
@@ -412,10 +388,10 @@ def test_what_could_not_be_stored_is_asked_for_again(api: BotApi, home: Path) ->
         assert len(api.messages(1, "photo")) == 1
 
 
-def test_a_start_answers_and_delivers_what_a_crash_left(api: BotApi, home: Path) -> None:
+def test_a_start_answers_and_delivers_what_a_crash_left(api: BotApi, bot_home: Path) -> None:
     for user in (1, 2, 3, 4):
         api.chat(user)
-    running = RunningBot(api, home)
+    running = RunningBot(api, bot_home)
 
     def left_behind(assistant: Any) -> None:
         """A message stored, a job painted, an album sent without its buttons, and a job in the queue."""
@@ -441,7 +417,7 @@ def test_a_start_answers_and_delivers_what_a_crash_left(api: BotApi, home: Path)
         assert len(api.messages(3)) == 1 and "reply_markup" in api.messages(3)[0]
         assert len(api.messages(1)) == 1
         calls = len(api.calls_of(*SENDING))
-    with RunningBot(api, home) as bot:
+    with RunningBot(api, bot_home) as bot:
         settled(bot)
         assert len(api.calls_of(*SENDING)) == calls
 
@@ -471,12 +447,12 @@ def test_somebody_who_blocked_the_bot_holds_up_nobody(api: BotApi, bot: RunningB
 
 
 def test_an_error_nobody_expected_is_a_sentence_and_a_log(
-    api: BotApi, home: Path, caplog: pytest.LogCaptureFixture
+    api: BotApi, bot_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(incoming: Incoming) -> None:
         raise RuntimeError("inner detail")
 
-    running = RunningBot(api, home)
+    running = RunningBot(api, bot_home)
     running.change = lambda assistant: setattr(assistant, "answer", broken)
     with running as bot:
         api.say(1, "a cat")
@@ -485,8 +461,8 @@ def test_an_error_nobody_expected_is_a_sentence_and_a_log(
     assert "inner detail" in caplog.text
 
 
-def test_stopping_finishes_the_picture_and_sends_it(api: BotApi, home: Path) -> None:
-    with RunningBot(api, home) as bot:
+def test_stopping_finishes_the_picture_and_sends_it(api: BotApi, bot_home: Path) -> None:
+    with RunningBot(api, bot_home) as bot:
         api.say(1, "/model slow")
         text(api, 1, "slow")
         api.say(1, "a cat")
@@ -511,7 +487,7 @@ def every_log() -> tuple[logging.Handler, io.StringIO]:
     return handler, stream
 
 
-def test_the_token_is_in_no_log_even_at_debug(api: BotApi, home: Path) -> None:
+def test_the_token_is_in_no_log_even_at_debug(api: BotApi, bot_home: Path) -> None:
     from bot.logs import SecretsHidden
 
     (handler, stream), root = every_log(), logging.getLogger()
@@ -520,7 +496,7 @@ def test_the_token_is_in_no_log_even_at_debug(api: BotApi, home: Path) -> None:
     root.setLevel(logging.DEBUG)
     try:
         api.misbehave("sendPhoto", Fault(502, "Bad Gateway"))
-        with RunningBot(api, home) as bot:
+        with RunningBot(api, bot_home) as bot:
             api.say(1, "a cat")
             photo(api, 1)
             settled(bot)
@@ -534,19 +510,19 @@ def test_the_token_is_in_no_log_even_at_debug(api: BotApi, home: Path) -> None:
     assert "/bot***/sendPhoto" in written and "AAE-test_token" not in written
 
 
-def test_a_refused_token_is_one_sentence_without_the_token(api: BotApi, home: Path) -> None:
-    with pytest.raises(SettingsError) as error, RunningBot(api, home, EASEL_TELEGRAM_TOKEN="1:wrong-secret") as bot:
+def test_a_refused_token_is_one_sentence_without_the_token(api: BotApi, bot_home: Path) -> None:
+    with pytest.raises(SettingsError) as error, RunningBot(api, bot_home, EASEL_TELEGRAM_TOKEN="1:wrong-secret") as bot:
         bot._done.result(30)
     assert "EASEL_TELEGRAM_TOKEN" in str(error.value) and "wrong-secret" not in str(error.value)
 
 
-def test_webhook_with_its_secret(api: BotApi, home: Path) -> None:
+def test_webhook_with_its_secret(api: BotApi, bot_home: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}/easel"
     names = {"EASEL_WEBHOOK_URL": url, "EASEL_WEBHOOK_PORT": str(port), "EASEL_WEBHOOK_SECRET": "abc_secret"}
-    with RunningBot(api, home, **names) as bot:
+    with RunningBot(api, bot_home, **names) as bot:
         assert api.wait_for(lambda: api.webhook)["secret_token"] == "abc_secret"
         update = {"update_id": 5, "message": api.message(1, text="a cat")}
         head = "X-Telegram-Bot-Api-Secret-Token"

@@ -9,38 +9,19 @@ from typing import Any
 
 import pytest
 from botapi import BotApi
-from hashing_embedder import HashingEmbedder
-from running_bot import RunningBot, copy_home, make_home
+from running_bot import RunningBot
 
 pytestmark = [
     # PNDM, the tiny model's scheduler, hands a torch tensor to numpy in a way that numpy 2 will drop.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.timeout(120),
+    pytest.mark.usefixtures("small_embedder"),
 ]
 
 
-@pytest.fixture(autouse=True)
-def embedder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real but small embedder: these tests are not about what is found."""
-    monkeypatch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
-
-
-@pytest.fixture(scope="module")
-def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bot.assistant.get_embedder", lambda spec: HashingEmbedder())
-        return make_home(tmp_path_factory.mktemp("telegram") / "home")
-
-
 @pytest.fixture
-def api() -> Iterator[BotApi]:
-    with BotApi() as server:
-        yield server
-
-
-@pytest.fixture
-def bot(api: BotApi, model_home: Path, tmp_path: Path) -> Iterator[RunningBot]:
-    with RunningBot(api, copy_home(model_home, tmp_path / "home"), EASEL_ADMINS="9") as running:
+def bot(api: BotApi, bot_home: Path) -> Iterator[RunningBot]:
+    with RunningBot(api, bot_home, EASEL_ADMINS="9") as running:
         yield running
 
 
@@ -137,10 +118,9 @@ def test_a_picture_being_painted_stops_when_its_person_is_forgotten(api: BotApi,
     assert "cat" in photo(api, 2)["caption"]
 
 
-def test_a_press_served_just_before_a_crash_is_not_served_again(api: BotApi, model_home: Path, tmp_path: Path) -> None:
+def test_a_press_served_just_before_a_crash_is_not_served_again(api: BotApi, bot_home: Path) -> None:
     """A rating, a switch and a promotion each turn something over; done and not yet noted, they come again."""
-    home = copy_home(model_home, tmp_path / "home")
-    cut_short = RunningBot(api, home, EASEL_ADMINS="9")
+    cut_short = RunningBot(api, bot_home, EASEL_ADMINS="9")
 
     def crashes(assistant: Any) -> None:
         answered = assistant.answered
@@ -153,7 +133,7 @@ def test_a_press_served_just_before_a_crash_is_not_served_again(api: BotApi, mod
         pressed(api, 9, photo(api, 9), "4")
         assert "is off" in pressed(api, 9, answer, tag)
         assert "now serves everybody" in pressed(api, 9, answer, "Use for everybody")
-    with RunningBot(api, home, EASEL_ADMINS="9") as bot:
+    with RunningBot(api, bot_home, EASEL_ADMINS="9") as bot:
         api.wait_for(lambda: not bot.assistant.tables.store.waiting())
         tables, job = bot.assistant.tables, bot.assistant.job(1)
         assert bot.assistant.learning.rated(job, "telegram:9").value == 4
