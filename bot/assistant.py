@@ -258,7 +258,8 @@ class Assistant(Keeper):
                 "kind": written.brief.kind,
                 "language": language,
                 **tags_json(prompt),
-                "sources": sources_json(written),
+                # Without the text, which may be somebody's who wants to be forgotten.
+                "sources": [{**source, "text": ""} for source in sources_json(written)],
                 "notes": notes,
                 "seconds": written.seconds,
             },
@@ -297,5 +298,12 @@ class Assistant(Keeper):
 
     def remove_everywhere(self, job_id: int, by: str) -> list[Job]:
         """Take the prompt of a job out of library, index and queue, and delete its pictures; all jobs it was in."""
-        tables, job = self.tables, self.job(job_id)
-        return remove_everywhere(tables.reports, tables.library, tables.queue, job, self.learning.prompt(job), by)
+        job = self.job(job_id)
+        # As it would stand in the library, so that it cannot come in later.
+        self.tables.library.add(self.learning.prompt(job))
+        return self.remove_prompt(job.prompt, by)
+
+    def remove_prompt(self, text: str, by: str) -> list[Job]:
+        """The same for a prompt whose job is gone."""
+        tables = self.tables
+        return remove_everywhere(tables.reports, tables.library, tables.queue, text, by)

@@ -20,6 +20,8 @@ class Person(click.ParamType[Any]):
     name = "PERSON"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not str(value).strip():
+            self.fail("Name a person, such as telegram:7.", param, ctx)
         return f"telegram:{value}" if re.fullmatch("[0-9]+", str(value)) else str(value)
 
 
@@ -90,9 +92,7 @@ def forget(person: str, yes: bool) -> None:
 @person
 def block(person: str) -> None:
     """Shut PERSON out, or a group such as telegram:-100200, and cancel what they wait for."""
-    from bot.reporting import block as shut_out
-
-    news, count = shut_out(_assistant(), person, "cli")
+    news, count = _assistant().shut_out(person, "cli")
     click.echo(f"{person} {'is' if news else 'was already'} shut out; {count} job(s) cancelled.")
 
 

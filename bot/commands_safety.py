@@ -6,7 +6,6 @@ import re
 
 from bot import replies
 from bot.assistant import Assistant
-from bot.reporting import block as shut_out
 from bot.texts import say
 from bot.typed import Said, Typed
 from pipeline.safety import model_file
@@ -35,7 +34,7 @@ def block(assistant: Assistant, typed: Typed) -> Said:
         return Said(say("block_whom", typed.language, blocked=names))
     if assistant.is_admin(who):
         return Said(say("blocked_admin", typed.language))
-    news, count = shut_out(assistant, who, typed.user)
+    news, count = assistant.shut_out(who, typed.user)
     return Said(say("blocked" if news else "blocked_before", typed.language, who=who, count=count))
 
 

@@ -14,6 +14,7 @@ from functools import partial
 from bot import buttons, replies
 from bot.assistant import Assistant
 from bot.errors import EaselError
+from bot.gate import Gate
 from bot.messages import Delivery
 from bot.posting import Notes, note_posted, post_once
 from bot.showing import shown_files
@@ -27,12 +28,14 @@ class Deliveries:
     """What chats are owed.
 
     Args:
+        gate: asked again, since time has passed: who was shut out meanwhile is sent nothing.
         pause: waits; True when it is time to stop.
     """
 
-    def __init__(self, assistant: Assistant, wire: Wire, pause: Callable[[float], Awaitable[bool]]) -> None:
+    def __init__(self, assistant: Assistant, wire: Wire, gate: Gate, pause: Callable[[float], Awaitable[bool]]) -> None:
         self._assistant = assistant
         self._wire = wire
+        self._gate = gate
         self._pause = pause
 
     async def delivery(self, job_id: int) -> Delivery | None:
@@ -69,18 +72,23 @@ class Deliveries:
         delivery = await self.delivery(job_id)
         if delivery is None:
             return True
-        job, language, notes = delivery.job, delivery.language, await self.notes(job_id)
-        pictures = await asyncio.to_thread(self._assistant.pictures, job_id) if job.status == "done" else []
+        job, notes = delivery.job, await self.notes(job_id)
+        if await asyncio.to_thread(self._gate.admits, job.owner, delivery.place):
+            await self._send_outcome(delivery, notes)
+        await self._clear_status(delivery, notes)
+        return True
+
+    async def _send_outcome(self, delivery: Delivery, notes: Notes) -> None:
+        job, language = delivery.job, delivery.language
+        pictures = await asyncio.to_thread(self._assistant.pictures, job.id) if job.status == "done" else []
         if pictures and "pictures" not in notes:
             await post_once(self._wire, await self._pictures(delivery), "pictures", notes)
         if "," in notes["pictures"]:
-            rows, text = buttons.under_picture(job_id, language), say("album", language, count=len(pictures))
+            rows, text = buttons.under_picture(job.id, language), say("album", language, count=len(pictures))
             await post_once(self._wire, Post(delivery.chat, text, rows), "buttons", notes)
         if job.status == "failed":
             text = replies.outcome(job, language)
             await post_once(self._wire, Post(delivery.chat, text, (), delivery.message), "pictures", notes)
-        await self._clear_status(delivery, notes)
-        return True
 
     async def _pictures(self, delivery: Delivery) -> Post:
         job, language = delivery.job, delivery.language

@@ -68,9 +68,9 @@ class Desk:
             on_progress=self._from_worker(lambda *told: self._progress.step(*told)),
             on_ended=self._from_worker(self.ended),
         )
-        self._deliveries = Deliveries(self.assistant, wire, self.pause)
-        self._progress = Progress(self.assistant, wire, self._deliveries, spawn, self.pause)
         self._gate = Gate(settings, self.assistant.is_blocked)
+        self._deliveries = Deliveries(self.assistant, wire, self._gate, self.pause)
+        self._progress = Progress(self.assistant, wire, self._deliveries, spawn, self.pause)
         # What came in since the start: networks repeat themselves.
         self._seen: deque[str] = deque(maxlen=4096)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -101,8 +101,15 @@ class Desk:
                 self.spawn(serve(incoming))
             else:
                 await asyncio.to_thread(self.assistant.answered, incoming.key)  # shut out meanwhile
+        await asyncio.to_thread(self._cancel_for_strangers)
         await self.catch_up()
         await asyncio.to_thread(self.assistant.start)
+
+    def _cancel_for_strangers(self) -> None:
+        """Who is no longer let in is painted nothing."""
+        for delivery in self.assistant.pledged(self.front):
+            if not self._gate.admits(delivery.job.owner, delivery.place):
+                self.assistant.tables.queue.cancel(delivery.job.id)
 
     async def _settle(self) -> None:
         """Begin with the albums of which it is not known whether they were posted; nothing else comes before in
@@ -199,8 +206,7 @@ class Desk:
             await self.catch_up()  # what was cancelled while it waited is over
 
     async def _admitted(self, incoming: Incoming) -> bool:
-        place = "" if incoming.private else incoming.chat
-        return await asyncio.to_thread(self._gate.admits, incoming.user, place)
+        return await asyncio.to_thread(self._gate.admits, incoming.user, incoming.place)
 
     async def follow(self, old: str, new: str) -> None:
         """A group says that it has another name now; believed of groups that are known here, and so were let in."""

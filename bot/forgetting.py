@@ -1,9 +1,10 @@
 """Everything that is stored about a person: handed out as one document, and deleted.
 
 The tables below are all that hold something about people; a test holds them against the database. Pictures and
-vectors on the disk go too. What stays: prompts that others rated, without their owner; that somebody is blocked; and
-which prompts admins removed; and, where pictures are limited, for a day how many they asked for, under a pseudonym
-(`bot.limits`). Copies of the database (`easel backup`) are not reached. Knows no chat library.
+vectors on the disk go too. What stays: prompts that others rated, without their owner; a prompt that others reported,
+without its owner and until an admin has settled that; that somebody is blocked; which prompts admins removed; and,
+where pictures are limited, for a day how many they asked for, under a pseudonym (`bot.limits`). Copies of the database
+(`easel backup`) are not reached. Knows no chat library.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _JOBS = "SELECT id FROM jobs WHERE owner = :who"
 #: chat has its person's name. Without a name it is deleted only: who reported somebody is nothing to be told.
 HELD = (
     ("", "looks", f"job IN ({_JOBS})"),
-    ("", "reports", f"job IN ({_JOBS})"),
+    ("", "reports", f"job IN ({_JOBS}) AND settled != ''"),
     ("reports", "reports", "who = :who"),
     ("deliveries", "deliveries", f"chat = :who OR job IN ({_JOBS})"),
     ("pictures", "pictures", f"job_id IN ({_JOBS})"),
@@ -175,6 +176,9 @@ def _delete_rows(db: Database, who: str) -> dict[str, int]:
     # What a group was about may be this person's words.
     groups = "SELECT chat FROM inbox WHERE user = :who UNION SELECT chat FROM deliveries WHERE job IN (" + _JOBS + ")"
     db.execute(f"UPDATE chats SET brief = '' WHERE chat IN ({groups})", {"who": who})
+    reported = f"job IN ({_JOBS}) AND settled = '' AND who != :who"
+    prompt = "(SELECT coalesce(nullif(prompt, ''), '-') FROM jobs WHERE jobs.id = reports.job)"
+    db.execute(f"UPDATE reports SET prompt = {prompt} WHERE {reported}", {"who": who})
     for _, table, rows in HELD:
         if table in there:
             gone = db.execute(f"DELETE FROM {table} WHERE {rows}", {"who": who}).rowcount

@@ -134,6 +134,23 @@ class Keeper(ABC):
             self.tables.queue.cancel(job.id)
         return len(jobs)
 
+    def shut_out(self, who: str, by: str) -> tuple[bool, int]:
+        """Let a person, or a group, in no longer, and cancel what they wait for; whether that is news, and how many.
+
+        Raises:
+            NotYours: they are an admin.
+        """
+        if self.is_admin(who):
+            raise NotYours("Admins cannot be shut out.")
+        front = who.partition(":")[0]
+        news = self.tables.blocked.block(who, by)
+        # Only now, so that nothing comes in between.
+        theirs = {job.id for job in self.pending(who)}
+        theirs |= {delivery.job.id for delivery in self.pledged(front) if delivery.chat == who}
+        for job_id in theirs:
+            self.tables.queue.cancel(job_id)
+        return news, len(theirs)
+
     def cancel_job(self, job_id: int, user: str) -> Job:
         """Cancel one's own job, waiting or running; admins may cancel anybody's. Returns it as it is now."""
         job = self.job(job_id)
@@ -153,9 +170,14 @@ class Keeper(ABC):
 
     def undelivered(self, front: str = "telegram") -> list[Delivery]:
         """Ended jobs whose outcome a chat has not fully received, oldest first."""
-        tables = self.tables
-        owed = [self._delivery(row) for row in tables.store.owed(front)]
-        return [delivery for delivery in owed if delivery.job.status not in ("queued", "running")]
+        return [delivery for delivery in self._owed(front) if delivery.job.status not in ("queued", "running")]
+
+    def pledged(self, front: str = "telegram") -> list[Delivery]:
+        """Jobs that are owed to chats and not painted yet, oldest first."""
+        return [delivery for delivery in self._owed(front) if delivery.job.status in ("queued", "running")]
+
+    def _owed(self, front: str) -> list[Delivery]:
+        return [self._delivery(row) for row in self.tables.store.owed(front)]
 
     def delivery(self, job_id: int) -> Delivery:
         row = self.tables.store.delivery(job_id)

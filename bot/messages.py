@@ -38,11 +38,21 @@ class Incoming:
 
     @property
     def private(self) -> bool:
-        """Whether nobody else is in the chat: then it has its person's name.
+        """Whether nobody else is in the chat."""
+        return is_private(self.user, self.chat)
 
-        A group's own name, a negative number, stands for its anonymous admins: that is not private.
-        """
-        return self.chat == self.user and ":-" not in self.chat
+    @property
+    def place(self) -> str:
+        """The group it was written in; empty in private."""
+        return "" if self.private else self.chat
+
+
+def is_private(user: str, chat: str) -> bool:
+    """Whether nobody else is in a chat: then it has its person's name.
+
+    A group's own name, a negative number, stands for its anonymous admins: that is not private.
+    """
+    return chat == user and ":-" not in chat
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,11 @@ class Delivery:
     message: str
     language: str
     sent: dict[str, str]
+
+    @property
+    def place(self) -> str:
+        """The group it was asked for in; empty in private."""
+        return "" if is_private(self.job.owner, self.chat) else self.chat
 
 
 @dataclass(frozen=True)

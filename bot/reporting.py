@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from bot.errors import EaselError, NotYours
 from bot.posting import Notes, insist_once, read_files
 from bot.reports import BLOCKED, DISMISSED, REMOVED, SETTLEMENTS, Report
 from bot.texts import say
-from bot.wire import Post, WireError, once
+from bot.wire import File, Post, WireError, once
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -53,21 +54,23 @@ async def _tell(desk: Desk, report: Report, admin: str) -> None:
 
 def _post(assistant: Assistant, report: Report, chat: str) -> Post:
     """What an admin sees: the first picture behind a spoiler, the prompt, and buttons."""
-    job, language = assistant.job(report.job), assistant.chat_settings(chat).language or "zh"
+    language = assistant.chat_settings(chat).language or "zh"
+    owner, request, prompt, files = "-", "-", report.prompt, list[File]()
+    if not report.prompt:
+        job = assistant.job(report.job)
+        owner, request, prompt = job.owner, str(job.extra.get("request", "")), job.prompt
+        with suppress(EaselError):
+            files = [replace(file, spoiler=True) for file in read_files(job, assistant.pictures(job.id)[:1])]
     text = say(
         "report_title",
         language,
         report=report.id,
         who=report.who,
-        owner=job.owner,
+        owner=owner,
         chat=report.chat,
-        request=replies.shorten(str(job.extra.get("request", "")), CAPTION // 3),
-        prompt=replies.shorten(job.prompt, CAPTION // 2),
+        request=replies.shorten(request, CAPTION // 3),
+        prompt=replies.shorten(prompt, CAPTION // 2),
     )
-    try:
-        files = [replace(file, spoiler=True) for file in read_files(job, assistant.pictures(job.id)[:1])]
-    except EaselError:
-        files = []
     return Post(chat, text, buttons.settle(report.id, language), "", [file for file in files if file.fits_photo])
 
 
@@ -97,12 +100,12 @@ async def settle(desk: Desk, pressed: Pressed) -> str:
     how = SETTLEMENTS[pressed.press.value - 1]
     if found is None:
         return say("gone", language)
-    owner = (await asyncio.to_thread(desk.assistant.job, found.job)).owner
-    if how == BLOCKED and desk.assistant.is_admin(owner):
-        how = REMOVED  # admins cannot be shut out
+    owner = "" if found.prompt else (await asyncio.to_thread(desk.assistant.job, found.job)).owner
+    if how == BLOCKED and (not owner or desk.assistant.is_admin(owner)):
+        how = REMOVED  # nobody knows any more who it was; and admins cannot be shut out
     removed = 0 if how == DISMISSED else await _remove(desk, found, pressed.user)
     if how == BLOCKED:
-        await asyncio.to_thread(block, desk.assistant, owner, pressed.user)
+        await asyncio.to_thread(desk.assistant.shut_out, owner, pressed.user)
     if not await asyncio.to_thread(lambda: desk.assistant.tables.reports.settle(number, how, pressed.user)):
         return say("settled_before", language)
     await once(desk.wire.relabel(pressed.chat, pressed.message, ()))
@@ -112,7 +115,11 @@ async def settle(desk: Desk, pressed: Pressed) -> str:
 
 async def _remove(desk: Desk, found: Report, by: str) -> int:
     """Take a prompt out of everything, and its pictures out of the chats; how many jobs that were."""
-    jobs = await asyncio.to_thread(desk.assistant.remove_everywhere, found.job, by)
+    assistant = desk.assistant
+    if found.prompt:
+        jobs = await asyncio.to_thread(assistant.remove_prompt, found.prompt, by)
+    else:
+        jobs = await asyncio.to_thread(assistant.remove_everywhere, found.job, by)
     for job in jobs:
         try:
             delivery = await asyncio.to_thread(desk.assistant.delivery, job.id)
@@ -122,14 +129,3 @@ async def _remove(desk: Desk, found: Report, by: str) -> int:
         for message in sorted({*messages.split(",")} - {""}):
             await once(desk.wire.remove(delivery.chat, message))
     return len(jobs)
-
-
-def block(assistant: Assistant, who: str, by: str) -> tuple[bool, int]:
-    """Shut somebody out and cancel what they wait for; whether that is news, and how many jobs.
-
-    Raises:
-        NotYours: they are an admin.
-    """
-    if assistant.is_admin(who):
-        raise NotYours("Admins cannot be shut out.")
-    return assistant.tables.blocked.block(who, by), assistant.cancel(who)

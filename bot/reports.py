@@ -19,7 +19,6 @@ from pipeline.jobs import Job
 from pipeline.queue import JobQueue
 from promptlib.library import Library
 from promptlib.migrations import bring_up
-from promptlib.records import LibraryPrompt
 
 #: Reports of one person that admins are told of within a day.
 MOST = 20
@@ -64,9 +63,17 @@ def m003_numbers_are_used_once(db: Database) -> None:
     db.execute("CREATE INDEX IF NOT EXISTS reports_who ON reports (who, created)")
 
 
+@migrations()
+def m004_prompt(db: Database) -> None:
+    db.execute("ALTER TABLE reports ADD COLUMN prompt TEXT NOT NULL DEFAULT ''")
+
+
 @dataclass(frozen=True)
 class Report:
-    """A person's report of a job's pictures; `settled` is empty or what an admin did, `told` who was told of it."""
+    """A person's report of a job's pictures; `settled` is empty or what an admin did, `told` who was told of it.
+
+    The `prompt` is kept here when its owner was forgotten, and the job with them, before an admin settled the report.
+    """
 
     id: int
     job: int
@@ -77,6 +84,7 @@ class Report:
     settled: str = ""
     by: str = ""
     told: dict[str, str] = field(default_factory=dict)
+    prompt: str = ""
 
 
 class Reports:
@@ -114,7 +122,7 @@ class Reports:
 
     def settle(self, report_id: int, what: str, by: str) -> bool:
         """Note what an admin did; False if one did something before."""
-        sql = "UPDATE reports SET settled = ?, by = ? WHERE id = ? AND settled = ''"
+        sql = "UPDATE reports SET settled = ?, by = ?, prompt = '' WHERE id = ? AND settled = ''"
         return self.db.execute(sql, [what, by, report_id]).rowcount == 1
 
     def _where(self, where: str, *values: object) -> list[Report]:
@@ -141,19 +149,12 @@ def _folded(prompt: str) -> str:
     return " ".join(prompt.split()).casefold()
 
 
-def remove_everywhere(
-    reports: Reports, library: Library, queue: JobQueue, job: Job, entry: LibraryPrompt, by: str
-) -> list[Job]:
-    """Take the prompt of a job out of everything; the jobs it was painted in, whose messages are to go as well.
-
-    Args:
-        entry: the prompt as it would stand in the library, so that it cannot come in later.
-    """
-    reports.ban(job.prompt, by)
-    library.add(entry)
-    for prompt in library.with_text(job.prompt):
+def remove_everywhere(reports: Reports, library: Library, queue: JobQueue, text: str, by: str) -> list[Job]:
+    """Take a prompt out of everything; the jobs it was painted in, whose messages are to go as well."""
+    reports.ban(text, by)
+    for prompt in library.with_text(text):
         library.remove(prompt)
-    jobs = queue.with_prompt(job.prompt)
+    jobs = queue.with_prompt(text)
     for one in jobs:
         if one.status in ("queued", "running"):
             queue.cancel(one.id)

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from bot.assistant import Assistant
-from bot.errors import NotShown
+from bot.errors import NotShown, PicturesGone
 from bot.posting import read_files
 from bot.wire import File
 from pipeline.jobs import Job
@@ -22,9 +22,11 @@ def shown_files(assistant: Assistant, job: Job, chat: str) -> list[File]:
     """The files of a job's pictures for a chat. Those that may not be shown are deleted.
 
     Raises:
-        PicturesGone: they were deleted before.
+        PicturesGone: they were deleted before, or are no whole job's: nobody has paid for them.
         NotShown: they may not be shown.
     """
+    if job.status != "done":
+        raise PicturesGone(f"Job {job.id} is {job.status}; ask for its pictures again.")
     files = read_files(job, assistant.pictures(job.id))
     return [_hidden(file) for file in files] if judged(assistant, job, chat) == "blur" else files
 

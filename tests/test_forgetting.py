@@ -151,6 +151,35 @@ def test_every_table_says_whether_it_holds_something_about_people(lived: Assista
     assert set(lived.tables.db.table_names()) <= known | shadows
 
 
+def test_a_report_outlives_whom_it_is_about(lived: Assistant) -> None:
+    """Otherwise whoever was reported could make it unseen."""
+    reports, queue = lived.tables.reports, lived.tables.queue
+    (job,) = queue.with_prompt(lived.tables.queue.list(owner=USER)[1].prompt)
+    other = queue.list(owner=USER)[0]
+    reports.add(job.id, GROUP, OTHER, "k1")
+    reports.add(other.id, GROUP, OTHER, "k2")
+    reports.settle(reports.open()[1].id, "dismissed", "telegram:9")
+    lived.forget_person(USER)
+    (report,) = reports.open()
+    assert report.prompt == job.prompt and report.who == OTHER
+    lived.remove_prompt(report.prompt, "telegram:9")
+    assert reports.is_banned(job.prompt)
+    reports.settle(report.id, "removed", "telegram:9")
+    settled = reports.get(report.id)
+    assert settled and settled.prompt == ""
+
+
+def test_the_words_of_one_are_not_kept_with_the_jobs_of_another(assistant: Assistant, incoming: Make) -> None:
+    mine = painted(assistant, requested(assistant, incoming(f'a fox with a sign saying "{SECRET}"', chat=USER)))
+    assistant.rate(mine.id, USER, 5)
+    assistant.promote(mine.id, "telegram:1")
+    theirs = requested(assistant, incoming("a fox with a sign", chat=OTHER, user=OTHER))
+    assert len(theirs.extra["sources"]) > 0
+    assistant.promote(mine.id, "telegram:1")
+    assistant.forget_person(USER)
+    assert SECRET.lower() not in str(assistant.job(theirs.id)).lower()
+
+
 # --- the command line ---------------------------------------------------------------------------------------------
 
 

@@ -9,9 +9,10 @@ import pytest
 from conftest import CHAT, USER
 
 from bot.assistant import Assistant
-from bot.errors import NotPainted, TooManyReports
+from bot.errors import NotPainted, PicturesGone, TooManyReports
 from bot.messages import Incoming
 from bot.reports import DISMISSED, MOST, REMOVED, Reports
+from bot.showing import shown_files
 from bot.store import open_database
 from pipeline.jobs import Job, Picture
 
@@ -113,3 +114,20 @@ def test_a_number_never_becomes_another_reports(tmp_path: Path) -> None:
     db.execute("INSERT INTO reports (job, chat, who, key, created) VALUES (2, 'c', 'w', 'k', '2026')")
     assert [row["id"] for row in reports.db.query("SELECT id FROM reports")] == [2]
     db.close()
+
+
+@pytest.mark.parametrize("end", ["cancel", "fail"])
+def test_the_pictures_of_a_job_that_was_not_finished_are_not_handed_out(
+    assistant: Assistant, incoming: Make, tmp_path: Path, end: str
+) -> None:
+    """Its quota was given back, so nobody has paid for them."""
+    job, queue = requested(assistant, incoming("a red apple")), assistant.tables.queue
+    queue.claim()
+    path = tmp_path / "1.png"
+    path.write_bytes(b"picture")
+    queue.add_picture(Picture(job.id, 1, 1, str(path)))
+    ended = queue.fail(job.id, "No.") if end == "fail" else queue.stopped(queue.cancel(job.id).id)
+    with pytest.raises(PicturesGone):
+        shown_files(assistant, ended, CHAT)
+    with pytest.raises(PicturesGone):
+        shown_files(assistant, job, CHAT)
