@@ -150,7 +150,7 @@ def train_denoiser(
     folder: Path,
     minutes: float,
     progress: Progress,
-    batch: int = 64,
+    batch: int = 128,
     seed: int = 0,
 ) -> Denoiser:
     """v-prediction on the cosine schedule.
@@ -159,7 +159,7 @@ def train_denoiser(
     this share falls to the even 30 %, so that the last steps of the sampler get their part.
     """
     net = Denoiser(vocabulary).to(device())
-    run = Run(folder / "denoiser.pt", net, minutes, peak=1e-3, average=0.9995)
+    run = Run(folder / "denoiser.pt", net, minutes, peak=1e-3, average=0.998)
     scenes, chance = _scenes(vocabulary, latents, seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
     scheduler = model.make_scheduler()
     signal, noise_level = scheduler.alphas_cumprod.sqrt(), (1 - scheduler.alphas_cumprod).sqrt()
