@@ -71,6 +71,7 @@ class Lexicon:
     patterns: dict[str, list[tuple[str, re.Pattern[str]]]] = field(default_factory=dict)
     groups: dict[str, dict[str, str]] = field(default_factory=dict)
     plurals: dict[str, str] = field(default_factory=dict)
+    singulars_of: dict[str, list[str]] = field(default_factory=dict)
     foreign: dict[str, dict[str, Foreign]] = field(default_factory=dict)
     longest: int = 1
 
@@ -101,9 +102,8 @@ class Lexicon:
         """Every singular that an English noun in the plural may stand for."""
         before, _, last = noun.rpartition(" ")
         prefix = before + " " if before else ""
-        for one, many in self.plurals.items():
-            if many == last:
-                yield prefix + one
+        for one in self.singulars_of.get(last, ()):
+            yield prefix + one
         for ending, singular in (("ies", "y"), ("ves", "f"), ("es", ""), ("s", "")):
             if last.endswith(ending) and len(last) > len(ending) + 1 and not last.endswith("ss"):
                 yield prefix + last.removesuffix(ending) + singular
@@ -214,6 +214,7 @@ def _read_group(lexicon: Lexicon, section: dict[str, str], cells: list[str]) -> 
 def _read_plural(lexicon: Lexicon, section: dict[str, str], cells: list[str]) -> None:
     """``singular <tab> plural``"""
     lexicon.plurals[cells[0]] = cells[1]
+    lexicon.singulars_of.setdefault(cells[1], []).append(cells[0])
 
 
 def _read_foreign(lexicon: Lexicon, section: dict[str, str], cells: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from promptlib.brief import Brief
@@ -176,3 +178,21 @@ def test_a_new_colour_takes_the_place_of_the_one_in_the_name(first: str, then: s
 def test_a_new_picture_may_say_what_it_is_without(first: str, then: str, subject: str, avoid: str) -> None:
     brief = understand(then, understand(first))
     assert (brief.kind, brief.phrases[0].text, brief.avoid) == ("image", subject, (avoid,))
+
+
+def test_refining_without_end_stays_bounded() -> None:
+    brief = understand("a cat")
+    for round_ in range(3):
+        brief = understand("add " + ", ".join(f"thing{round_}x{n}" for n in range(150)), brief)
+    assert brief.phrases[0].nouns()[0].text == "cat"
+    assert len(brief.phrases) == 200
+
+
+@pytest.mark.parametrize("gap", [" ", "\n", "\t"])
+def test_a_long_gap_is_a_gap(gap: str) -> None:
+    """Without care it takes minutes: patterns skip white space from each of its places."""
+    began, text = time.monotonic(), f"a red{gap * 3900}apple"
+    brief = understand(text)
+    assert time.monotonic() - began < 10
+    assert brief.phrases == understand("a red apple" if gap != "\n" else "a red\napple").phrases
+    assert brief.text == text

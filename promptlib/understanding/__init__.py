@@ -19,14 +19,25 @@ __all__ = ["understand"]
 _QUESTIONS = ("about_", "help")
 #: The tables of messages that ask for no picture.
 _TALK = ("chat", "statement", "foreign_talk")
+#: Patterns that skip white space would try a long run of it from each of its places.
+_GAP = re.compile(r"\s{3,}")
 
 
 def understand(text: str, previous: Brief | None = None) -> Brief:
     """The brief of a message; with the previous brief, a message may change that one."""
+    written, text = text, _GAP.sub(_narrow, text)
+    return replace(_understand(text, previous), text=written)
+
+
+def _narrow(gap: re.Match[str]) -> str:
+    return "\n" if "\n" in gap[0] else " "
+
+
+def _understand(text: str, previous: Brief | None) -> Brief:
     if infotext := raw.read_infotext(text):
         return infotext
     flags = parameters.Parameters()
-    unflagged = parameters.extract_flags(text, flags)
+    unflagged = _GAP.sub(_narrow, parameters.extract_flags(text, flags))
     if flags.raw or raw.looks_like_tags(unflagged):
         return _with_parameters(Brief("image", text, raw=unflagged.strip()), flags)
     message = request.prepare(text)

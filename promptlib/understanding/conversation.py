@@ -40,6 +40,8 @@ _SOMEWHERE = re.compile(
 )
 #: A longer clause is no change of one thing.
 _LONGEST_EDIT = 300
+#: Phrases, and words of one: more than any model reads. Without an end, refining again and again takes ever longer.
+_MOST_PHRASES, _MOST_WORDS = 200, 100
 #: Said before something that joins the picture there is.
 _ADDS = re.compile(r"(?:maybe|perhaps|also|and|plus|with|then)\b|还|也|再|另外|或许|也许", re.IGNORECASE)
 _PRONOUNS = re.compile(r"\b(?:it|him|her|them|this|that|the same)\b|它|他|她|这", re.IGNORECASE)
@@ -72,7 +74,8 @@ def refine(previous: Brief, message: Message, parts: list[str], found: Parameter
         if changed is None:
             return None
         brief = changed
-    return replace(brief, phrases=first_alone(_without_and(brief.phrases)))
+    phrases = first_alone(_without_and(brief.phrases))[:_MOST_PHRASES]
+    return replace(brief, phrases=tuple(replace(phrase, words=phrase.words[-_MOST_WORDS:]) for phrase in phrases))
 
 
 def _reconsidered(parts: list[str]) -> list[str]:

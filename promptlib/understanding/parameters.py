@@ -74,7 +74,8 @@ class Parameters:
 def extract(text: str) -> tuple[str, Parameters]:
     """The text without its parameters, and the parameters."""
     found = Parameters()
-    text = extract_flags(text, found)
+    # A flag leaves a gap, and patterns that skip white space would try a long one from each of its places.
+    text = re.sub(r"[^\S\n]{2,}", " ", extract_flags(text, found))
     for label, pattern in lexicons.load().patterns["parameters"]:
         text = pattern.sub(lambda match, label=label: _apply(label, match, found), text)  # type: ignore[misc]
     return text, found
