@@ -31,6 +31,8 @@ def caption(job: Job, language: str) -> str:
     """What stands under a picture: the prompt used, model, seed, size, and what could not be done."""
     tail = [f"{say('model', language)}: {job.model} · {say('seed', language)}: {job.seed} · {job.width}×{job.height}"]
     tail += notes(job.extra.get("notes", []), language)
+    # What is too long says so in a note; that a model does not know a word is nowhere else.
+    tail += dropped([item for item in job.extra.get("dropped", []) if item["reason"] == "vocabulary"], language)
     end = shorten("\n".join(tail), 400)
     body = job.prompt
     if job.negative:

@@ -112,3 +112,9 @@ def test_what_is_no_request_is_answered(brief: Brief, answer: str) -> None:
 def test_the_outcome_of_a_job_without_pictures() -> None:
     assert outcome(job(error="No {memory}."), "en") == "That did not work: No {memory}."
     assert outcome(job(), "zh").startswith("抱歉")
+
+
+def test_a_caption_tells_what_the_model_does_not_know() -> None:
+    extra = {"dropped": [{"text": "in Paris", "reason": "vocabulary"}, {"text": "vivid", "reason": "budget"}]}
+    assert caption(job(extra=extra), "en").endswith("as the model does not know it: in Paris")
+    assert caption(job(extra=extra), "zh").endswith("没用上:in Paris")
