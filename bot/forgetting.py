@@ -176,9 +176,10 @@ def _delete_rows(db: Database, who: str) -> dict[str, int]:
     # What a group was about may be this person's words.
     groups = "SELECT chat FROM inbox WHERE user = :who UNION SELECT chat FROM deliveries WHERE job IN (" + _JOBS + ")"
     db.execute(f"UPDATE chats SET brief = '' WHERE chat IN ({groups})", {"who": who})
-    reported = f"job IN ({_JOBS}) AND settled = '' AND who != :who"
-    prompt = "(SELECT coalesce(nullif(prompt, ''), '-') FROM jobs WHERE jobs.id = reports.job)"
-    db.execute(f"UPDATE reports SET prompt = {prompt} WHERE {reported}", {"who": who})
+    # So that it can still be settled; numbers of messages tell nothing without the chat.
+    kept = """prompt = (SELECT coalesce(nullif(prompt, ''), '-') FROM jobs WHERE jobs.id = reports.job),
+        posted = coalesce((SELECT sent FROM deliveries WHERE deliveries.job = reports.job), '{}')"""
+    db.execute(f"UPDATE reports SET {kept} WHERE job IN ({_JOBS}) AND settled = '' AND who != :who", {"who": who})
     for _, table, rows in HELD:
         if table in there:
             gone = db.execute(f"DELETE FROM {table} WHERE {rows}", {"who": who}).rowcount

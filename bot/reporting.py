@@ -117,15 +117,20 @@ async def _remove(desk: Desk, found: Report, by: str) -> int:
     """Take a prompt out of everything, and its pictures out of the chats; how many jobs that were."""
     assistant = desk.assistant
     if found.prompt:
+        await _unpost(desk, found.chat, found.posted)
         jobs = await asyncio.to_thread(assistant.remove_prompt, found.prompt, by)
     else:
         jobs = await asyncio.to_thread(assistant.remove_everywhere, found.job, by)
     for job in jobs:
         try:
-            delivery = await asyncio.to_thread(desk.assistant.delivery, job.id)
+            delivery = await asyncio.to_thread(assistant.delivery, job.id)
         except EaselError:
             continue
-        messages = ",".join(delivery.sent.get(part, "") for part in ("pictures", "buttons"))
-        for message in sorted({*messages.split(",")} - {""}):
-            await once(desk.wire.remove(delivery.chat, message))
-    return len(jobs)
+        await _unpost(desk, delivery.chat, delivery.sent)
+    return len(jobs) + bool(found.prompt)
+
+
+async def _unpost(desk: Desk, chat: str, sent: dict[str, str]) -> None:
+    messages = ",".join(sent.get(part, "") for part in ("pictures", "buttons"))
+    for message in sorted({*messages.split(",")} - {""}):
+        await once(desk.wire.remove(chat, message))

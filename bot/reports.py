@@ -64,15 +64,17 @@ def m003_numbers_are_used_once(db: Database) -> None:
 
 
 @migrations()
-def m004_prompt(db: Database) -> None:
+def m004_of_whom_is_forgotten(db: Database) -> None:
     db.execute("ALTER TABLE reports ADD COLUMN prompt TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE reports ADD COLUMN posted TEXT NOT NULL DEFAULT '{}'")
 
 
 @dataclass(frozen=True)
 class Report:
     """A person's report of a job's pictures; `settled` is empty or what an admin did, `told` who was told of it.
 
-    The `prompt` is kept here when its owner was forgotten, and the job with them, before an admin settled the report.
+    The `prompt`, and which messages show its pictures, are kept here when its owner was forgotten, and the job with
+    them, before an admin settled the report.
     """
 
     id: int
@@ -85,6 +87,7 @@ class Report:
     by: str = ""
     told: dict[str, str] = field(default_factory=dict)
     prompt: str = ""
+    posted: dict[str, str] = field(default_factory=dict)
 
 
 class Reports:
@@ -122,12 +125,12 @@ class Reports:
 
     def settle(self, report_id: int, what: str, by: str) -> bool:
         """Note what an admin did; False if one did something before."""
-        sql = "UPDATE reports SET settled = ?, by = ?, prompt = '' WHERE id = ? AND settled = ''"
+        sql = "UPDATE reports SET settled = ?, by = ?, prompt = '', posted = '{}' WHERE id = ? AND settled = ''"
         return self.db.execute(sql, [what, by, report_id]).rowcount == 1
 
     def _where(self, where: str, *values: object) -> list[Report]:
         rows = self.db.query(f"SELECT * FROM reports WHERE {where} ORDER BY id", values)
-        return [Report(**{**row, "told": json.loads(row["told"])}) for row in rows]
+        return [Report(**row | {name: json.loads(row[name]) for name in ("told", "posted")}) for row in rows]
 
     def note(self, report_id: int, part: str, value: str) -> None:
         """Keep what became of telling an admin."""

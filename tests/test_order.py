@@ -202,6 +202,32 @@ def test_a_report_reaches_admins_who_remove_the_prompt_everywhere(api: BotApi, b
     assert not api.messages(GROUP, "photo")
 
 
+def test_a_report_outlives_whom_it_is_about(api: BotApi, bot: RunningBot) -> None:
+    sent = in_group(api, 1, "a purple walrus")
+    pressed(api, 2, sent, "🚩")
+    told = photo(api, ADMIN)
+    bot.assistant.forget_person("telegram:1")
+    assert "1 个任务" in pressed(api, ADMIN, told, "⛔")
+    settled(bot)
+    assert not api.messages(GROUP, "photo") and not bot.assistant.tables.reports.open()
+    api.say(3, "a purple walrus")
+    text(api, 3, "won't paint")
+
+
+def test_an_admin_who_comes_later_is_told_of_what_the_forgotten_had_painted(api: BotApi, bot_home: Path) -> None:
+    with RunningBot(api, bot_home) as bot:
+        sent = in_group(api, 1, "a purple walrus")
+        pressed(api, 2, sent, "🚩")
+        settled(bot)
+        bot.assistant.forget_person("telegram:1")
+    with RunningBot(api, bot_home, EASEL_ADMINS=str(ADMIN)) as bot:
+        told = text(api, ADMIN, "purple walrus")
+        assert "telegram:1" not in told["text"]
+        assert "处处删除" in pressed(api, ADMIN, told, "🧹")
+        settled(bot)
+        assert not api.messages(GROUP, "photo")
+
+
 def test_only_admins_settle_and_only_once(api: BotApi, bot: RunningBot) -> None:
     sent = in_group(api, 1, "a cat")
     pressed(api, 2, sent, "🚩")
