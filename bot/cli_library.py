@@ -175,12 +175,12 @@ def import_prompts(file: Path, source: str, as_json: bool) -> None:
 
 
 @library.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 def export(file: Path) -> None:
-    """Write all prompts as JSON lines that `easel library import` reads."""
+    """Write all prompts as JSON lines that `easel library import` reads; FILE - is standard output."""
     from promptlib.importers import export as export_prompts
 
-    click.echo(f"{export_prompts(_assistant().tables.library, file)} prompts written to {file}.")
+    click.echo(f"{export_prompts(_assistant().tables.library, file)} prompts written to {file}.", err=str(file) == "-")
 
 
 @library.command()

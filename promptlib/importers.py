@@ -7,8 +7,10 @@ sees a row finds its embedding. What is imported before a file turns out damaged
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -87,11 +89,11 @@ def import_file(
 def export(library: Library, path: Path) -> int:
     """Write all prompts that are not removed as JSON lines that `import_file` reads; how many.
 
-    Who wrote and who rated a prompt stay here: they are people's, not the prompt's.
+    Who wrote and who rated a prompt stay here: they are people's, not the prompt's. The path `-` is standard output.
     """
     count = 0
     try:
-        with path.open("w", encoding="utf-8") as file:
+        with nullcontext(sys.stdout) if str(path) == "-" else path.open("w", encoding="utf-8") as file:
             for prompt in _all_prompts(library):
                 file.write(json.dumps(_exported(prompt), ensure_ascii=False) + "\n")
                 count += 1

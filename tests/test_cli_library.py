@@ -81,6 +81,8 @@ def test_what_is_exported_is_imported_elsewhere_and_twice_is_as_good_as_once(
     file = tmp_path / "prompts.jsonl"
     assert str(file) in easel("library", "export", str(file)).stdout
     number = len(file.read_text("utf-8").splitlines())
+    printed = easel("library", "export", "-")
+    assert printed.stdout == file.read_text("utf-8") and f"{number} prompts" in printed.stderr
     again = data("import", str(file))
     assert (again["added"], again["existing"]) == (0, number)
     monkeypatch.setenv("EASEL_HOME", str(tmp_path / "elsewhere"))
