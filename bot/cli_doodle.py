@@ -34,7 +34,7 @@ def fetch(work: Path | None) -> None:
     """Download the openly licensed art and render it."""
     from pipeline.doodle import steps
 
-    steps.fetch(_folder(work), echo=lambda line: click.echo(line, err=True))
+    steps.fetch(_folder(work))
 
 
 @doodle.command()
@@ -69,19 +69,16 @@ def evaluate(work: Path | None, model: Path | None, limit: int | None, judge_bat
 
     found = gain.requests(load_profiles(BUILT_IN)["doodle"]) if requests else []
     pairs = [(one.subject, one.raw, one.rewritten, one.seed) for one in found]
-
-    def echo(line: str) -> None:
-        click.echo(line, err=True)
-
-    show(steps.evaluate(_folder(work), model, limit, judge_batches, echo, pairs))
+    show(steps.evaluate(_folder(work), model, limit, judge_batches, pairs))
 
 
 @doodle.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@work
 @click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A model folder.")
 @click.option("--style", help="A style of the vocabulary; default: all.")
-def sheet(file: Path, model: Path | None, style: str | None) -> None:
+def sheet(file: Path, work: Path | None, model: Path | None, style: str | None) -> None:
     """Paint a contact sheet of all subjects into FILE."""
     from pipeline.doodle import steps
 
-    steps.sheet(file, model, style, echo=lambda line: click.echo(line, err=True))
+    steps.sheet(_folder(work), file, model, style, echo=lambda line: click.echo(line, err=True))

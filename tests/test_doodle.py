@@ -344,6 +344,51 @@ def test_real_pictures_pass_their_own_judge(judged, pictures):
     assert scores["cases"] == len(chosen) == 6
 
 
+def test_pictures_that_are_kept_are_not_painted_again(pictures, tmp_path):
+    chosen = evaluate.cases(SMALL, own_color)
+    first = list(evaluate.paint(Painter(pictures, chosen), chosen[:4], tmp_path))
+    painter = Painter(pictures, chosen)
+    asked: list[str] = []
+
+    def painting(prompts, **options):
+        asked.extend(prompts)
+        return painter(prompts, **options)
+
+    again = list(evaluate.paint(painting, chosen, tmp_path))
+    assert asked == [case.prompt for case in chosen[4:]]
+    assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=False))
+    plain = list(evaluate.paint(painter, chosen))
+    assert all(np.array_equal(one, other) for one, other in zip(plain, again, strict=True))
+
+
+def test_a_judge_goes_on_where_it_was_interrupted(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(judge, "SAVED_EVERY", 2)
+
+    class Interrupted(Exception):
+        pass
+
+    def stop(share, line):
+        if share > 0.8:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        judge.train(pictures, SMALL, tmp_path, 6, stop, batch=4)
+    shares: list[float] = []
+    judge.train(pictures, SMALL, tmp_path, 6, lambda share, line: shares.append(share), batch=4)
+    assert len(shares) == 2
+    assert not (tmp_path / "judge.part").exists()
+
+
+def test_a_bar_tells_how_much_is_done(capsys):
+    with steps._bar("training") as show:
+        show(0.5, "half")
+        show(1.0, "all")
+    with steps._counter("painting") as count:
+        count(3, 3)
+    said = capsys.readouterr().err
+    assert "training 100.0%" in said and "all" in said and "3/3" in said
+
+
 def test_noise_does_not_pass_the_judge(judged):
     class Noise:
         def __call__(self, prompts, **_):

@@ -88,10 +88,13 @@ def packages_of(vocabulary: Vocabulary) -> tuple[Package, ...]:
         raise DoodleError(f"No art package {error} is pinned; name one of {', '.join(known)}.") from error
 
 
-def fetch(folder: Path, packages: tuple[Package, ...]) -> None:
+def fetch(
+    folder: Path, packages: tuple[Package, ...], progress: Callable[[int, int], None] = lambda done, total: None
+) -> None:
     """Download what is not there yet; a file that does not have the published checksum is refused."""
     folder.mkdir(parents=True, exist_ok=True)
-    for package in packages:
+    for number, package in enumerate(packages):
+        progress(number, len(packages))
         target = folder / package.file
         if target.exists() and _matches(target.read_bytes(), package.integrity):
             continue

@@ -6,8 +6,10 @@ are measured in the painted pixels.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,11 @@ class Case:
     prompt: str
     seed: int
 
+    @property
+    def name(self) -> str:
+        """Of its picture's file."""
+        return hashlib.sha256(f"{self.prompt} {self.seed} {STEPS} {GUIDANCE}".encode()).hexdigest()[:16]
+
 
 def cases(vocabulary: Vocabulary, natural: Callable[[int, int], str]) -> list[Case]:
     """Every subject in every style, every second time in a colour; all colours and backgrounds take their turn.
@@ -53,19 +60,39 @@ def cases(vocabulary: Vocabulary, natural: Callable[[int, int], str]) -> list[Ca
     return found
 
 
-def paint(pipeline: Any, chosen: list[Case], batch: int = 16) -> Iterator[NDArray[np.uint8]]:
-    """``uint8[256, 256, 3]`` for each case, through the plain diffusers call."""
+def paint(pipeline: Any, chosen: list[Case], kept: Path | None = None, batch: int = 16) -> Iterator[NDArray[np.uint8]]:
+    """``uint8[256, 256, 3]`` for each case, through the plain diffusers call.
+
+    Args:
+        kept: a folder for the pictures; those that are there are not painted again.
+    """
     for start in range(0, len(chosen), batch):
         part = chosen[start : start + batch]
-        generators = [torch.Generator().manual_seed(case.seed) for case in part]
-        pictures = pipeline(
-            [case.prompt for case in part],
-            num_inference_steps=STEPS,
-            guidance_scale=GUIDANCE,
-            generator=generators,
-            output_type="np",
-        ).images
-        yield from np.rint(pictures * 255).astype(np.uint8)
+        files = [kept / f"{case.name}.png" if kept else None for case in part]
+        missing = [case for case, file in zip(part, files, strict=True) if not (file and file.exists())]
+        fresh = iter(_paint(pipeline, missing) if missing else ())
+        for file in files:
+            if file and file.exists():
+                yield np.asarray(Image.open(file))
+                continue
+            picture: NDArray[np.uint8] = next(fresh)
+            if file:
+                partial = file.with_suffix(".part")
+                Image.fromarray(picture).save(partial, "PNG", compress_level=1)
+                partial.replace(file)
+            yield picture
+
+
+def _paint(pipeline: Any, chosen: list[Case]) -> NDArray[np.uint8]:
+    pictures = pipeline(
+        [case.prompt for case in chosen],
+        num_inference_steps=STEPS,
+        guidance_scale=GUIDANCE,
+        generator=[torch.Generator().manual_seed(case.seed) for case in chosen],
+        output_type="np",
+    ).images
+    painted: NDArray[np.uint8] = np.rint(pictures * 255).astype(np.uint8)
+    return painted
 
 
 def evaluate(
@@ -73,6 +100,7 @@ def evaluate(
     judge: Classifier,
     vocabulary: Vocabulary,
     chosen: list[Case],
+    kept: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, float]:
     """Shares of the cases that hold.
@@ -85,7 +113,7 @@ def evaluate(
     def note(name: str, hit: bool) -> None:
         hits.setdefault(name, []).append(hit)
 
-    for number, (case, picture) in enumerate(zip(chosen, paint(pipeline, chosen), strict=True), 1):
+    for number, (case, picture) in enumerate(zip(chosen, paint(pipeline, chosen, kept), strict=True), 1):
         subjects, style = seen(judge, picture)
         for prefix in ["subject", *(["withheld"] if vocabulary.withholds(case.subject, case.style) else [])]:
             note(f"{prefix}_1", subjects[0] == case.subject)
@@ -98,12 +126,18 @@ def evaluate(
     return {name: round(float(np.mean(values)), 3) for name, values in sorted(hits.items())} | {"cases": len(chosen)}
 
 
-def share_shown(pipeline: Any, judge: Classifier, chosen: list[Case]) -> float:
+def share_shown(
+    pipeline: Any,
+    judge: Classifier,
+    chosen: list[Case],
+    kept: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> float:
     """The share of the prompts whose pictures show their subject, in whatever style."""
-    hits = [
-        seen(judge, picture)[0][0] == case.subject
-        for case, picture in zip(chosen, paint(pipeline, chosen), strict=True)
-    ]
+    hits: list[bool] = []
+    for case, picture in zip(chosen, paint(pipeline, chosen, kept), strict=True):
+        hits.append(seen(judge, picture)[0][0] == case.subject)
+        progress(len(hits), len(chosen))
     return round(float(np.mean(hits)), 3)
 
 

@@ -22,6 +22,8 @@ from pipeline.doodle.vocabulary import Vocabulary
 
 #: What it looks at, in pixels.
 SIDE = 64
+#: Batches of training between checkpoints.
+SAVED_EVERY = 200
 
 
 class Classifier(nn.Module):
@@ -101,7 +103,7 @@ def train(
 ) -> tuple[Classifier, dict[str, float]]:
     """The classifier and its accuracy on held-out renderings, kept in ``folder/judge.pt`` for the next time.
 
-    A judge that learned from fewer batches than asked for is trained again.
+    It goes on where it was interrupted. A judge that learned from fewer batches than asked for is trained again.
     """
     net = Classifier(len(vocabulary.subjects), len(vocabulary.styles))
     kept, words = folder / "judge.pt", [*(subject.emoji for subject in vocabulary.subjects), *vocabulary.styles]
@@ -110,9 +112,18 @@ def train(
         if state["words"] == words and state["batches"] >= batches:
             net.load_state_dict(state["net"])
             return net.eval(), state["ceiling"]
-    renderings = Renderings(art, vocabulary, seed)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.02)
-    for number in range(batches):
+    optimizer, begun, first = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.02), folder / "judge.part", 0
+    if begun.exists():
+        state = torch.load(begun, weights_only=True)
+        if state["words"] == words and state["batches"] == batches:
+            net.load_state_dict(state["net"])
+            optimizer.load_state_dict(state["optimizer"])
+            first = state["number"]
+    renderings = Renderings(art, vocabulary, seed + first)
+    for number in range(first, batches):
+        if number > first and number % SAVED_EVERY == 0:
+            state = {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "number": number}
+            torch.save({**state, "words": words, "batches": batches}, begun)
         for group in optimizer.param_groups:
             group["lr"] = 2e-3 * (1 - 0.98 * number / batches)
         pictures, subject, style = renderings.draw(batch, held=False)
@@ -124,6 +135,7 @@ def train(
         progress((number + 1) / batches, f"loss {float(loss.detach()):.3f}")
     ceiling = _ceiling(net.eval(), renderings)
     torch.save({"net": net.state_dict(), "words": words, "batches": batches, "ceiling": ceiling}, kept)
+    begun.unlink(missing_ok=True)
     return net, ceiling
 
 

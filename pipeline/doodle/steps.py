@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from pipeline.doodle.vocabulary import PATH, TRAINING, Vocabulary, load_vocabulary
 from pipeline.errors import DoodleError
@@ -18,28 +22,42 @@ AUTOENCODER, POLISH = 0.25, 0.08
 Echo = Callable[[str], None]
 
 
-def _every(seconds: float, echo: Echo) -> Callable[[str], None]:
-    """Says a line at most so often."""
-    last = 0.0
+@contextmanager
+def _bar(name: str) -> Iterator[Callable[[float, str], None]]:
+    """A progress bar on standard error, which is told the share that is done and a word about it."""
+    look = "{desc} {percentage:5.1f}% |{bar:30}| {elapsed}, {remaining} left{postfix}"
+    # Where nobody watches, a line now and then is enough.
+    pause = 0.5 if sys.stderr.isatty() else 30
+    with tqdm(total=1.0, desc=name, bar_format=look, mininterval=pause) as bar:
 
-    def tell(line: str) -> None:
-        nonlocal last
-        if time.monotonic() - last >= seconds:
-            last = time.monotonic()
-            echo(line)
+        def show(share: float, line: str = "") -> None:
+            if not bar.n:
+                bar.initial = bar.n = share  # what an earlier run has done says nothing of this one's speed
+            bar.set_postfix_str(line, refresh=False)
+            bar.update(share - bar.n)
 
-    return tell
+        yield show
+        bar.update(1 - bar.n)  # an earlier run may have done it all
 
 
-def fetch(folder: Path, echo: Echo, words: Path = TRAINING) -> tuple[Vocabulary, Any, Path]:
+@contextmanager
+def _counter(name: str) -> Iterator[Callable[[int, int], None]]:
+    """The same, told how many of how many are done."""
+    with _bar(name) as show:
+        yield lambda done, total: show(done / total, f"{done}/{total}")
+
+
+def fetch(folder: Path, words: Path = TRAINING) -> tuple[Vocabulary, Any, Path]:
     """The vocabulary, its art, downloaded and rendered as far as they are not yet, and the folder of its own files."""
     from pipeline.doodle import art
 
-    vocabulary, tell = load_vocabulary(words), _every(2, echo)
+    vocabulary = load_vocabulary(words)
     own = folder / vocabulary.fingerprint()
     own.mkdir(parents=True, exist_ok=True)
-    art.fetch(folder, art.packages_of(vocabulary))
-    pictures = art.render(folder, own, vocabulary, lambda done, total: tell(f"rendering {done}/{total}"))
+    with _counter("fetching") as progress:
+        art.fetch(folder, art.packages_of(vocabulary), progress)
+    with _counter("rendering") as progress:
+        pictures = art.render(folder, own, vocabulary, progress)
     return vocabulary, pictures, own
 
 
@@ -48,26 +66,20 @@ def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
     from pipeline.doodle import latents, model
     from pipeline.doodle import train as training
 
-    vocabulary, pictures, folder = fetch(folder, echo)
-    tell = _every(2, echo)
-    encoded = latents.build(pictures, vocabulary, folder, lambda done, total: tell(f"encoding {done}/{total}"))
-    vae = training.train_autoencoder(
-        pictures, vocabulary, encoded, folder, minutes * AUTOENCODER, _report("autoencoder", echo)
-    )
-    left = minutes * (1 - AUTOENCODER - POLISH)
-    net = training.train_denoiser(vocabulary, encoded, folder, left, _report("denoiser", echo))
-    vae = training.polish_autoencoder(
-        vae, net, pictures, vocabulary, encoded, folder, minutes * POLISH, _report("polish", echo)
-    )
+    vocabulary, pictures, folder = fetch(folder)
+    with _counter("encoding") as counter:
+        encoded = latents.build(pictures, vocabulary, folder, counter)
+    with _bar("autoencoder") as progress:
+        vae = training.train_autoencoder(pictures, vocabulary, encoded, folder, minutes * AUTOENCODER, progress)
+    with _bar("denoiser") as progress:
+        left = minutes * (1 - AUTOENCODER - POLISH)
+        net = training.train_denoiser(vocabulary, encoded, folder, left, progress)
+    with _bar("polish") as progress:
+        vae = training.polish_autoencoder(vae, net, pictures, vocabulary, encoded, folder, minutes * POLISH, progress)
     pipeline = model.make_pipeline(net.tokenizer, net.text_encoder, net.unet, vae)
     model.save(pipeline.to("cpu"), out)
     (out / TRAINING.name).write_bytes(TRAINING.read_bytes())
     echo(f"saved {out}")
-
-
-def _report(name: str, echo: Echo) -> Callable[[float, str], None]:
-    tell = _every(10, echo)
-    return lambda share, line: tell(f"{name} {share:6.1%}  {line}")
 
 
 def load(folder: Path | None) -> Any:
@@ -90,7 +102,6 @@ def evaluate(
     model: Path | None,
     limit: int | None,
     batches: int,
-    echo: Echo,
     pairs: Sequence[tuple[int, str, str, int]] = (),
 ) -> dict[str, dict[str, float]]:
     """Measure a model; with a limit, every so many-th case.
@@ -104,32 +115,42 @@ def evaluate(
     from pipeline.doodle import judge
     from pipeline.doodle.recolor import main_region, nearest_color
 
-    vocabulary, pictures, folder = fetch(folder, echo, (model or SHIPPED) / PATH.name)
-    classifier, ceiling = judge.train(pictures, vocabulary, folder, batches, _report("judge", echo))
+    vocabulary, pictures, folder = fetch(folder, (model or SHIPPED) / PATH.name)
+    with _bar("judge") as progress:
+        classifier, ceiling = judge.train(pictures, vocabulary, folder, batches, progress)
 
     def natural(subject: int, style: int) -> str:
         return nearest_color(main_region(pictures[subject, style])[1], vocabulary.colors)
 
-    chosen, tell, pipeline = measuring.cases(vocabulary, natural), _every(5, echo), load(model)
+    chosen, pipeline, kept = measuring.cases(vocabulary, natural), load(model), _painted(folder, model)
     if limit:
         chosen = chosen[:: max(1, len(chosen) // limit)][:limit]
-    result = {
-        "painted": measuring.evaluate(
-            pipeline, classifier, vocabulary, chosen, lambda done, total: tell(f"painted {done}/{total}")
-        ),
-        "ceiling": ceiling,
-    }
+    with _counter("painting") as counter:
+        scores = measuring.evaluate(pipeline, classifier, vocabulary, chosen, kept, counter)
+    result = {"painted": scores, "ceiling": ceiling}
     for column, name in enumerate(("raw", "rewritten")) if pairs else ():
         asked = [measuring.Case(subject, 0, "", "", texts[column], seed) for subject, *texts, seed in pairs]
-        result.setdefault("requests", {"number": len(pairs)})[name] = measuring.share_shown(pipeline, classifier, asked)
+        with _counter(f"{name} requests") as counter:
+            share = measuring.share_shown(pipeline, classifier, asked, kept, counter)
+        result.setdefault("requests", {"number": len(pairs)})[name] = share
     return result
 
 
-def sheet(file: Path, model: Path | None, style: str | None, echo: Echo) -> None:
+def _painted(folder: Path, model: Path | None) -> Path:
+    """Where the paintings of a model are kept, so that what was interrupted goes on: named by its weights."""
+    digest = hashlib.sha256()
+    for file in sorted((model or SHIPPED).glob("*/*.safetensors")):
+        digest.update(file.read_bytes())
+    kept = folder / f"painted-{digest.hexdigest()[:12]}"
+    kept.mkdir(parents=True, exist_ok=True)
+    return kept
+
+
+def sheet(folder: Path, file: Path, model: Path | None, style: str | None, echo: Echo) -> None:
     """Paint every subject once per style on white, all into one picture."""
     from pipeline.doodle import evaluate as judge
 
-    vocabulary, tell = load_vocabulary((model or SHIPPED) / PATH.name), _every(5, echo)
+    vocabulary = load_vocabulary((model or SHIPPED) / PATH.name)
     styles = [style] if style else list(vocabulary.styles)
     if style and style not in vocabulary.styles:
         raise DoodleError(f"There is no style {style!r}; choose one of {', '.join(vocabulary.styles)}.")
@@ -144,9 +165,10 @@ def sheet(file: Path, model: Path | None, style: str | None, echo: Echo) -> None
         for j, name in enumerate(styles)
     ]
     pictures = []
-    for number, picture in enumerate(judge.paint(load(model), chosen), 1):
-        pictures.append(picture)
-        tell(f"painted {number}/{len(chosen)}")
+    with _counter("painting") as counter:
+        for picture in judge.paint(load(model), chosen, _painted(folder, model)):
+            pictures.append(picture)
+            counter(len(pictures), len(chosen))
     labels = [vocabulary.subjects[case.subject].name for case in chosen]
     judge.contact_sheet(pictures, labels, columns=16).save(file)
     echo(f"saved {file}")
