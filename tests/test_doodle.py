@@ -113,6 +113,14 @@ def test_recolor_changes_the_main_colour_and_nothing_else():
     assert (blue[..., 3] == picture[..., 3]).all()
 
 
+@pytest.mark.parametrize("name", ["red", "blue", "white"])
+def test_black_lines_take_a_colour(name):
+    lines = drawn("rectangle", (0, 0, 0)).copy()
+    lines[60:200, 60:200, 3] = 0
+    painted = recolor.recolor(lines, SMALL.colors[name])
+    assert recolor.nearest_color(recolor.main_region(painted)[1], SMALL.colors) == name
+
+
 def test_recolor_keeps_light_and_shade():
     picture = drawn("rectangle", (200, 30, 30)).copy()
     picture[40:100, 40:216, :3] = (100, 15, 15)
@@ -338,10 +346,12 @@ class Painter:
 
 def test_real_pictures_pass_their_own_judge(judged, pictures):
     chosen = evaluate.cases(SMALL, own_color)
-    scores = evaluate.evaluate(Painter(pictures, chosen), judged[1], SMALL, chosen)
+    scores = evaluate.evaluate(evaluate.real(pictures, SMALL, chosen), judged[1], SMALL, chosen)
+    painted = evaluate.evaluate(evaluate.paint(Painter(pictures, chosen), chosen), judged[1], SMALL, chosen)
     assert scores["background"] == scores["color"] == 1.0
     assert scores["subject_1"] > 0.6
     assert scores["cases"] == len(chosen) == 6
+    assert painted == scores
 
 
 def test_pictures_that_are_kept_are_not_painted_again(pictures, tmp_path):
@@ -390,12 +400,9 @@ def test_a_bar_tells_how_much_is_done(capsys):
 
 
 def test_noise_does_not_pass_the_judge(judged):
-    class Noise:
-        def __call__(self, prompts, **_):
-            noise = np.random.default_rng(0).random((len(prompts), 256, 256, 3), dtype=np.float32)
-            return type("Out", (), {"images": noise})
-
-    scores = evaluate.evaluate(Noise(), judged[1], SMALL, evaluate.cases(SMALL, own_color))
+    chosen, chance = evaluate.cases(SMALL, own_color), np.random.default_rng(0)
+    noise = [chance.integers(0, 256, (256, 256, 3), dtype=np.uint8) for _ in chosen]
+    scores = evaluate.evaluate(noise, judged[1], SMALL, chosen)
     assert scores["background"] < 0.5
     assert scores["subject_1"] < 0.6
 

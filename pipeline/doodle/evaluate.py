@@ -7,7 +7,7 @@ are measured in the painted pixels.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.doodle.judge import Classifier, seen
-from pipeline.doodle.recolor import main_region, nearest_color
+from pipeline.doodle.recolor import main_region, nearest_color, recolor
 from pipeline.doodle.vocabulary import Vocabulary
 
 Floats = NDArray[np.float32]
@@ -95,15 +95,25 @@ def _paint(pipeline: Any, chosen: list[Case]) -> NDArray[np.uint8]:
     return painted
 
 
+def real(art: NDArray[np.uint8], vocabulary: Vocabulary, chosen: list[Case]) -> Iterator[NDArray[np.uint8]]:
+    """What each case would look like at best: the art itself, ``uint8[256, 256, 3]``."""
+    for case in chosen:
+        picture = np.asarray(art[case.subject, case.style])
+        if case.color:
+            picture = recolor(picture, vocabulary.colors[case.color])
+        alpha = picture[..., 3:] / np.float32(255)
+        ground = np.array(vocabulary.backgrounds[case.background], np.float32)
+        yield np.rint(picture[..., :3] * alpha + ground * (1 - alpha)).astype(np.uint8)
+
+
 def evaluate(
-    pipeline: Any,
+    pictures: Iterable[NDArray[np.uint8]],
     judge: Classifier,
     vocabulary: Vocabulary,
     chosen: list[Case],
-    kept: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, float]:
-    """Shares of the cases that hold.
+    """Shares of the cases that hold in their pictures.
 
     Subject, style and background over all of them; `color` over those that ask for one; `withheld_1` and
     `withheld_5` over the combinations of subject and style that training never showed.
@@ -113,7 +123,7 @@ def evaluate(
     def note(name: str, hit: bool) -> None:
         hits.setdefault(name, []).append(hit)
 
-    for number, (case, picture) in enumerate(zip(chosen, paint(pipeline, chosen, kept), strict=True), 1):
+    for number, (case, picture) in enumerate(zip(chosen, pictures, strict=True), 1):
         subjects, style = seen(judge, picture)
         for prefix in ["subject", *(["withheld"] if vocabulary.withholds(case.subject, case.style) else [])]:
             note(f"{prefix}_1", subjects[0] == case.subject)

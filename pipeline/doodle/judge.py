@@ -7,6 +7,7 @@ ceiling of what it can find in paintings.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +32,30 @@ class Classifier(nn.Module):
 
     def __init__(self, subjects: int, styles: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for before, after in ((3, 32), (32, 64), (64, 128), (128, 256)):
-            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
-            layers += [nn.Conv2d(after, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
-        self.features = nn.Sequential(*layers, nn.AvgPool2d(2), nn.Flatten(), nn.Dropout(0.2))
-        self.subject = nn.Linear(4 * 256, subjects)
-        self.style = nn.Linear(4 * 256, styles)
+        widths = (3, 32, 64, 128, 256)
+        self.stages = nn.ModuleList(_stage(before, after) for before, after in pairwise(widths))
+        self.subject = nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * 256, subjects))
+        # A style is in the texture everywhere: the mean and the spread of what every stage sees.
+        self.style = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * sum(widths[1:]), styles))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        seen = self.features(pictures - 0.5)
-        return self.subject(seen), self.style(seen)
+        seen, texture = pictures - 0.5, list[Tensor]()
+        for stage in self.stages:
+            seen = stage(seen)
+            texture += [seen.mean((2, 3)), (seen.var((2, 3)) + 1e-5).sqrt()]
+        return self.subject(seen), self.style(torch.cat(texture, 1))
+
+
+def _stage(before: int, after: int) -> nn.Module:
+    """Two convolutions, the first of which halves the sides."""
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride=2, padding=1),
+        nn.BatchNorm2d(after),
+        nn.ReLU(),
+        nn.Conv2d(after, after, 3, padding=1),
+        nn.BatchNorm2d(after),
+        nn.ReLU(),
+    )
 
 
 class Renderings:
@@ -106,7 +120,10 @@ def train(
     It goes on where it was interrupted. A judge that learned from fewer batches than asked for is trained again.
     """
     net = Classifier(len(vocabulary.subjects), len(vocabulary.styles))
-    kept, words = folder / "judge.pt", [*(subject.emoji for subject in vocabulary.subjects), *vocabulary.styles]
+    kept, words = (
+        folder / "judge.pt",
+        [*(subject.emoji for subject in vocabulary.subjects), *vocabulary.styles, *net.state_dict()],
+    )
     if kept.exists():
         state: dict[str, Any] = torch.load(kept, weights_only=True)
         if state["words"] == words and state["batches"] >= batches:

@@ -193,7 +193,7 @@ def build(
     """Encode everything (minutes on two cores), or read it from ``folder/latents.pt`` when that fits."""
     cache = folder / "latents.pt"
     words = [[s.name for s in vocabulary.subjects], vocabulary.colors, list(vocabulary.styles)]
-    fingerprint = json.dumps([words, [s.emoji for s in vocabulary.subjects], "half-size too"])
+    fingerprint = json.dumps([words, [s.emoji for s in vocabulary.subjects], "half-size too, lines in colour"])
     if cache.exists():
         kept = torch.load(cache, weights_only=True)
         if kept.pop("fingerprint") == fingerprint:

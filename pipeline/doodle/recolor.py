@@ -69,7 +69,8 @@ def recolor(
     region, color = main or main_region(rgba)
     rgb = rgba[..., :3].astype(np.float32) / 255
     goal = np.array(target, np.float32) / 255
-    ratio = (rgb @ LUMA / max(float(color @ LUMA), 0.05))[..., None]
+    # Added to both, so that black lines on nothing take the colour, too.
+    ratio = ((rgb @ LUMA + 0.05) / (float(color @ LUMA) + 0.05))[..., None]
     # Below the main brightness fade towards black, above it towards white.
     shaded = goal * np.clip(ratio, 0.15, 1)
     lifted = 1 - (1 - goal) * np.clip(1 - 0.9 * (ratio - 1), 0, 1)

@@ -126,8 +126,10 @@ def evaluate(
     if limit:
         chosen = chosen[:: max(1, len(chosen) // limit)][:limit]
     with _counter("painting") as counter:
-        scores = measuring.evaluate(pipeline, classifier, vocabulary, chosen, kept, counter)
-    result = {"painted": scores, "ceiling": ceiling}
+        painted = measuring.paint(pipeline, chosen, kept)
+        scores = measuring.evaluate(painted, classifier, vocabulary, chosen, counter)
+    art = measuring.evaluate(measuring.real(pictures, vocabulary, chosen), classifier, vocabulary, chosen)
+    result = {"painted": scores, "art": art, "ceiling": ceiling}
     for column, name in enumerate(("raw", "rewritten")) if pairs else ():
         asked = [measuring.Case(subject, 0, "", "", texts[column], seed) for subject, *texts, seed in pairs]
         with _counter(f"{name} requests") as counter:
