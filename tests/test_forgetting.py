@@ -197,3 +197,9 @@ def test_the_command_line_exports_and_forgets(
     assert "telegram:7 were deleted; 1 prompts stay" in done.stdout
     assert rows(home / "easel.db", "SELECT count(*) FROM jobs WHERE owner = 'telegram:7'") == [(0,)]
     assert CHAT not in easel("people").stdout
+
+
+def test_nobody_is_no_person(easel: Callable[..., Result]) -> None:
+    for command in ("block", "unblock", "export", "forget"):
+        done = easel("people", command, " ")
+        assert done.exit_code == 2 and "such as telegram:7" in done.stderr
