@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bot import buttons, commands_safety, forgetting, limits, replies
 from bot.assistant import Assistant
-from bot.messages import Answer, Incoming
+from bot.messages import Answer, Incoming, is_private
 from bot.texts import say, span
 from bot.typed import Said, Typed
 from bot.wire import File
@@ -62,7 +62,7 @@ def allow(assistant: Assistant, typed: Typed) -> Said:
 
 def forget_me(assistant: Assistant, typed: Typed) -> Said:
     """Hand out what is stored about a person, with a button that deletes it."""
-    if typed.chat != typed.user or ":-" in typed.chat:  # an anonymous admin goes by the group's own name
+    if not is_private(typed.user, typed.chat):
         return Said(say("forget_in_private", typed.language))
     found = assistant.about_person(typed.user)
     count = sum(len(rows) for rows in found.values() if isinstance(rows, list))

@@ -37,7 +37,7 @@ def _understand(text: str, previous: Brief | None) -> Brief:
     if infotext := raw.read_infotext(text):
         return infotext
     flags = parameters.Parameters()
-    unflagged = _GAP.sub(_narrow, parameters.extract_flags(text, flags))
+    unflagged = parameters.extract_flags(text, flags)
     if flags.raw or raw.looks_like_tags(unflagged):
         return _with_parameters(Brief("image", text, raw=unflagged.strip()), flags)
     message = request.prepare(text)

@@ -74,8 +74,7 @@ class Parameters:
 def extract(text: str) -> tuple[str, Parameters]:
     """The text without its parameters, and the parameters."""
     found = Parameters()
-    # A flag leaves a gap, and patterns that skip white space would try a long one from each of its places.
-    text = re.sub(r"[^\S\n]{2,}", " ", extract_flags(text, found))
+    text = extract_flags(text, found)
     for label, pattern in lexicons.load().patterns["parameters"]:
         text = pattern.sub(lambda match, label=label: _apply(label, match, found), text)  # type: ignore[misc]
     return text, found
@@ -100,7 +99,10 @@ def extract_flags(text: str, found: Parameters) -> str:
             rest = "" if len(value.split()) <= 1 else value.split(maxsplit=1)[1]
         return f" {rest} "
 
-    return _FLAG.sub(serve, text) if re.search(r"(?<!\S)(?:--|—|––)[a-zA-Z]", text) else text
+    if not re.search(r"(?<!\S)(?:--|—|––)[a-zA-Z]", text):
+        return text
+    # Every flag leaves a gap, and patterns that skip white space would try a long one from each of its places.
+    return re.sub(r"[^\S\n]{2,}", " ", _FLAG.sub(serve, text))
 
 
 def number(text: str) -> int:
