@@ -73,9 +73,32 @@ class Deliveries:
         if delivery is None:
             return True
         job, notes = delivery.job, await self.notes(job_id)
+        await self.settle_status(_some_status(delivery), notes)
         if await asyncio.to_thread(self._gate.admits, job.owner, delivery.place):
             await self._send_outcome(delivery, notes)
-        await self._clear_status(delivery, notes)
+        if "status" in notes:
+            try:
+                await self._wire.remove(delivery.chat, notes["status"])
+            except Refused as error:
+                log.debug("A status was gone already: %s", error)
+        return True
+
+    async def settle_status(self, post: Post, notes: Notes) -> bool:
+        """Find a status of which only its mark is known, before anything else is posted in its chat.
+
+        It stands there, or it does not; if it stayed unsure, whatever is looked for later could be taken for it.
+
+        Args:
+            post: what it says; a found one says so from then on.
+
+        Raises:
+            WireError: trying again is safe.
+        """
+        if "status" not in notes and "status?" in notes:
+            # Noted before it is removed, since what was found once is not found again.
+            messages = await self._wire.find(post, notes["status?"])
+            await note_posted(self._wire, post.chat, "status", messages, notes)
+            await notes.write("status?", "")
         return True
 
     async def _send_outcome(self, delivery: Delivery, notes: Notes) -> None:
@@ -99,15 +122,14 @@ class Deliveries:
         rows = buttons.under_picture(job.id, language) if len(files) == 1 else ()
         return Post(delivery.chat, replies.caption(job, language), rows, delivery.message, files)
 
-    async def _clear_status(self, delivery: Delivery, notes: Notes) -> None:
-        """Take away the message that told how the job was doing, and one of which only its mark is known."""
-        if "status" not in notes and "status?" in notes:
-            somehow = Post(delivery.chat, say("painting", delivery.language), (), delivery.message)
-            # Noted before it is removed, since what was found once is not found again.
-            messages = await self._wire.find(somehow, notes["status?"])
-            await note_posted(self._wire, delivery.chat, "status", messages, notes)
-        if "status" in notes:
-            try:
-                await self._wire.remove(delivery.chat, notes["status"])
-            except Refused as error:
-                log.debug("A status was gone already: %s", error)
+    async def recover_status(self, job_id: int) -> None:
+        """Find what became of the status of a job that has not ended; the chat's turn is held."""
+        delivery = await self.delivery(job_id)
+        if delivery:
+            notes = await self.notes(job_id)
+            await insist(partial(self.settle_status, _some_status(delivery), notes), self._pause)
+
+
+def _some_status(delivery: Delivery) -> Post:
+    """What any status may be made into."""
+    return Post(delivery.chat, say("painting", delivery.language), (), delivery.message)

@@ -23,7 +23,7 @@ from bot.commands import obey
 from bot.delivery import Deliveries
 from bot.errors import EaselError
 from bot.gate import Gate
-from bot.messages import COMMAND, OTHER, PRESS, REQUEST, Answer, Incoming
+from bot.messages import COMMAND, OTHER, PRESS, REQUEST, Answer, Delivery, Incoming
 from bot.posting import Notes, insist_once, post_once
 from bot.progress import Progress, Status
 from bot.settings import Settings
@@ -112,19 +112,23 @@ class Desk:
                 self.assistant.tables.queue.cancel(delivery.job.id)
 
     async def _settle(self) -> None:
-        """Begin with the albums of which it is not known whether they were posted; nothing else comes before in
-        their chats. Of two things that may have been posted, each could be taken for the other."""
-        owed = await asyncio.to_thread(self.assistant.undelivered, self.front)
-        unsure = [one for one in owed if one.sent.get("pictures?") and not one.sent.get("pictures")]
-        for delivery in sorted(unsure, key=lambda one: -one.job.count):
+        """Begin with what may have been posted or not; nothing else comes before in those chats.
+
+        Of two things that may have been posted, each could be taken for the other, an album's pictures most easily.
+        """
+        owed = await asyncio.to_thread(self.assistant.owed, self.front)
+        for delivery in sorted((one for one in owed if one.unsure), key=lambda one: -one.job.count):
             turn = self.wire.turn(delivery.chat)
             if not turn.locked():
                 await turn.acquire()
-                self.spawn(self._deliver_and_release(delivery.job.id, turn))
+                self.spawn(self._settle_and_release(delivery, turn))
 
-    async def _deliver_and_release(self, job_id: int, turn: asyncio.Lock) -> None:
+    async def _settle_and_release(self, delivery: Delivery, turn: asyncio.Lock) -> None:
         try:
-            await self.deliver(job_id, in_turn=True)
+            if delivery.job.over:
+                await self.deliver(delivery.job.id, in_turn=True)
+            else:
+                await self._deliveries.recover_status(delivery.job.id)
         finally:
             turn.release()
 
@@ -276,12 +280,13 @@ class Desk:
         assert answer.job is not None
         async with self._lock(f"job:{answer.job.id}"):
             job = await asyncio.to_thread(self.assistant.job, answer.job.id)
-            if job.status not in ("queued", "running"):
+            if job.over:
                 return
             rows = [buttons.cancel(job.id, "", answer.language)]
             notes, post = await self._deliveries.notes(job.id), Post(incoming.chat, answer.text, rows, incoming.message)
             async with self.wire.turn(incoming.chat):
                 await once(post_once(self.wire, post, "status", notes))
+                await insist(partial(self._deliveries.settle_status, post, notes), self.pause)
             if "status" in notes:
                 status = Status(incoming.chat, notes["status"], answer.language, answer.position - 1)
                 self._progress.announced(job.id, status)
@@ -299,7 +304,7 @@ class Desk:
         job = await asyncio.to_thread(self.assistant.cancel_job, job_id, user)
         if before.status == "queued" and job.status == "cancelled":
             self.ended(job)
-        return before.status in ("queued", "running")
+        return not before.over
 
     async def deliver(self, job_id: int, *, in_turn: bool = False) -> None:
         """Send what a chat has not received of an ended job, as often as it takes; see `Deliveries.deliver`."""

@@ -168,16 +168,17 @@ class Keeper(ABC):
 
     # --- deliveries -------------------------------------------------------------------------------------------
 
+    def owed(self, front: str = "telegram") -> list[Delivery]:
+        """Jobs whose outcome a chat has not fully received, painted or not, oldest first."""
+        return [self._delivery(row) for row in self.tables.store.owed(front)]
+
     def undelivered(self, front: str = "telegram") -> list[Delivery]:
-        """Ended jobs whose outcome a chat has not fully received, oldest first."""
-        return [delivery for delivery in self._owed(front) if delivery.job.status not in ("queued", "running")]
+        """Those that have ended."""
+        return [delivery for delivery in self.owed(front) if delivery.job.over]
 
     def pledged(self, front: str = "telegram") -> list[Delivery]:
-        """Jobs that are owed to chats and not painted yet, oldest first."""
-        return [delivery for delivery in self._owed(front) if delivery.job.status in ("queued", "running")]
-
-    def _owed(self, front: str) -> list[Delivery]:
-        return [self._delivery(row) for row in self.tables.store.owed(front)]
+        """Those that are not painted yet."""
+        return [delivery for delivery in self.owed(front) if not delivery.job.over]
 
     def delivery(self, job_id: int) -> Delivery:
         row = self.tables.store.delivery(job_id)

@@ -71,7 +71,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A finished (done or failed) job whose outcome a chat has not fully received.
+    """A job whose outcome a chat has not fully received.
 
     `sent` maps what was sent already to the front's message ids, such as ``{"pictures": "17"}``.
     """
@@ -86,6 +86,12 @@ class Delivery:
     def place(self) -> str:
         """The group it was asked for in; empty in private."""
         return "" if is_private(self.job.owner, self.chat) else self.chat
+
+    @property
+    def unsure(self) -> bool:
+        """Whether something of it may have been posted, or not."""
+        begun = (part.removesuffix("?") for part, mark in self.sent.items() if part.endswith("?") and mark)
+        return not all(self.sent.get(part) for part in begun)
 
 
 @dataclass(frozen=True)

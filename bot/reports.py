@@ -159,7 +159,7 @@ def remove_everywhere(reports: Reports, library: Library, queue: JobQueue, text:
         library.remove(prompt)
     jobs = queue.with_prompt(text)
     for one in jobs:
-        if one.status in ("queued", "running"):
+        if not one.over:
             queue.cancel(one.id)
         for picture in queue.pictures(one.id):
             Path(picture.path).unlink(missing_ok=True)

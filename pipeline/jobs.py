@@ -61,6 +61,11 @@ class Job:
         return tuple(range(self.seed, self.seed + self.count))
 
     @property
+    def over(self) -> bool:
+        """Whether it is neither waiting nor being painted."""
+        return self.status not in ("queued", "running")
+
+    @property
     def work(self) -> float:
         """How much one picture of it takes, in megapixels times steps."""
         return self.steps * self.width * self.height / 1e6

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -204,6 +206,44 @@ def test_a_status_is_taken_away_whatever_is_cut(api: BotApi, bot: RunningBot) ->
     cancelled(bot, 1)
     api.wait_for(lambda: not bot.assistant.tables.store.owed("telegram"))
     assert not api.messages(1)
+
+
+def test_a_status_and_an_answer_that_may_both_have_been_posted_keep_their_places(api: BotApi, bot: RunningBot) -> None:
+    """Whatever is looked for later must not be taken for a status of which nobody heard."""
+    api.misbehave("sendMessage", Fault(cut="after"), times=2)
+    cat, hello = api.say(1, "a cat"), api.say(1, "hello")
+    running(bot, 1)
+    api.wait_for(lambda: len(api.messages(1)) == 2 and not bot.assistant.tables.store.waiting())
+    under = {m["reply_to_message"]["message_id"]: m["text"] for m in api.messages(1)}
+    status = api.wait_for(lambda: bot.assistant.delivery(1).sent.get("status"))
+    assert set(under) == {cat["message_id"], hello["message_id"]}
+    assert [m["text"] for m in api.messages(1) if m["message_id"] == int(status)] == [under[cat["message_id"]]]
+    bot.assistant.cancel("telegram:1")
+    api.wait_for(lambda: not bot.assistant.tables.store.owed("telegram"))
+    assert [m["reply_to_message"]["message_id"] for m in api.messages(1)] == [hello["message_id"]]
+
+
+def test_a_status_that_may_have_been_posted_before_a_crash_is_found_again(api: BotApi, bot_home: Path) -> None:
+    """As a crash leaves it: the job waits, its status stands in the chat, and only the mark before it was stored."""
+    hello = api.say(1, "hello")
+    query = urllib.parse.urlencode({"chat_id": 1, "text": "You are next"})
+    urllib.request.urlopen(f"{api.url}/bot{api.token}/sendMessage?{query}").close()
+    stray = api.messages(1)[0]["message_id"]
+
+    def crashed(assistant: Any) -> None:
+        answer = assistant.answer(Incoming("telegram:0", "telegram:1", "telegram:1", "a cat", message="0"))
+        assistant.mark_sent(answer.job.id, "status?", str(hello["message_id"]))
+
+    bot = RunningBot(api, bot_home, EASEL_MODEL="slow")
+    bot.change = crashed
+    with bot:
+        running(bot, 1)
+        api.wait_for(lambda: bot.assistant.delivery(1).sent.get("status") == str(stray))
+        assert bot.assistant.delivery(1).sent["status?"] == ""
+        bot.assistant.cancel("telegram:1")
+        api.wait_for(lambda: not bot.assistant.tables.store.owed("telegram"))
+        api.wait_for(lambda: not bot.assistant.tables.store.waiting())
+    assert [m["reply_to_message"]["message_id"] for m in api.messages(1)] == [hello["message_id"]]
 
 
 def test_an_album_and_a_picture_that_may_both_have_been_posted_come_once(api: BotApi, bot_home: Path) -> None:
