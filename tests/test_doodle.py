@@ -15,7 +15,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter
 
 from pipeline.doodle import art, evaluate, judge, latents, model, recolor, steps, train
-from pipeline.doodle.autoencoder import DoodleAutoencoder
+from pipeline.doodle.autoencoder import DoodleAutoencoder, composed
 from pipeline.doodle.scenes import Scene, Scenes, Thing
 from pipeline.doodle.vocabulary import PATH, TRAINING, Subject, Vocabulary, load_vocabulary
 from pipeline.errors import DoodleError
@@ -249,7 +249,9 @@ def trained(pictures, encoded, tmp_path_factory):
     folder = tmp_path_factory.mktemp("work")
     lines: list[str] = []
     vae = train.train_autoencoder(pictures, SMALL, encoded, folder, 0.03, lambda share, line: lines.append(line), 2)
-    net = train.train_denoiser(SMALL, encoded, folder, 0.05, lambda share, line: lines.append(line), 4)
+    net = train.Denoiser(SMALL)
+    train.train_sketch(net, SMALL, encoded, folder, 0.03, lambda share, line: lines.append(line), 4)
+    train.train_denoiser(net, SMALL, encoded, folder, 0.05, lambda share, line: lines.append(line), 4)
     vae = train.polish_autoencoder(
         vae, net, pictures, SMALL, encoded, folder, 0.03, lambda share, line: lines.append("polish " + line), 2
     )
@@ -262,8 +264,36 @@ def test_training_goes_on_from_its_checkpoint(trained, encoded):
     assert any(line.startswith("polish") for line in lines)
     before = torch.load(folder / "denoiser.pt", weights_only=True)["steps"]
     assert before > 0
-    train.train_denoiser(SMALL, encoded, folder, 0.1, lambda share, line: None, 4)
+    train.train_denoiser(train.Denoiser(SMALL), SMALL, encoded, folder, 0.1, lambda share, line: None, 4)
     assert torch.load(folder / "denoiser.pt", weights_only=True)["steps"] > before
+
+
+def test_captions_are_read_alike_whole_and_for_their_last_token_alone_and_by_the_pipeline(trained):
+    pipeline = steps.load(trained[0] / "model")
+    net = train.Denoiser(SMALL)
+    net.text_encoder.load_state_dict(pipeline.text_encoder.state_dict())
+    captions = ["", "red ball, flat vector, white background", "ball"]
+    with torch.no_grad():
+        whole = net.eval().read(captions)
+        assert torch.allclose(net.read_whole(captions), whole[:, -1], atol=1e-5)
+        assert torch.allclose(pipeline.encode_prompt(captions, "cpu", 1, False)[0], whole, atol=1e-5)
+
+
+def test_a_sketch_is_learned_for_all_backgrounds_at_once(encoded, tmp_path):
+    """What the sketch of a caption says comes near to the mean of its pictures; also on a background it never saw."""
+    lessons, net = train.Lessons(SMALL, encoded, 0), train.Denoiser(SMALL)
+    seen = dataclasses.replace(SMALL, backgrounds={name: SMALL.backgrounds[name] for name in ("white", "black")})
+    train.train_sketch(net, seen, encoded, tmp_path, 0.25, lambda share, line: None, 16)
+    captions, layers, grounds = lessons.draw(96)
+    told = [number for number, caption in enumerate(captions) if caption]
+    captions, layers, grounds = [captions[number] for number in told], layers[told], grounds[told]
+    with torch.no_grad():
+        sketched = net.eval().unet.sketcher.layers(net.read_whole(captions))
+        off = lessons.sketching_loss((sketched[0], grounds), layers, grounds)
+        mean = lessons.sketching_loss((layers.mean(0, keepdim=True), grounds), layers, grounds)
+        sketch = net.unet.sketcher(net.read_whole(captions))
+    assert off < 0.9 * mean
+    assert torch.allclose(sketch, composed(*sketched), atol=1e-4)
 
 
 def test_a_saved_model_paints_through_plain_diffusers(trained):

@@ -86,3 +86,11 @@ class DoodleAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """Latents to pictures in -1..1. Deterministic: `generator` is only there for the pipelines that pass one."""
         sample = self.decoder(z)
         return DecoderOutput(sample=sample) if return_dict else (sample,)
+
+
+def composed(layers: Tensor, grounds: Tensor) -> Tensor:
+    """Latents ``[b, c, h, w]`` of pictures on backgrounds: layers ``[b, 4, c, h, w]``, colours ``[b, 3]`` in 0..1.
+
+    The first layer is the picture on black, the others what 1 of red, green and blue adds where it shows through.
+    """
+    return layers[:, 0] + (layers[:, 1:] * grounds[:, :, None, None, None]).sum(1)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.doodle.art import SIZE
-from pipeline.doodle.autoencoder import PATCH
+from pipeline.doodle.autoencoder import PATCH, composed
 from pipeline.doodle.recolor import main_region, nearest_color, recolor
 from pipeline.doodle.scenes import Scene
 from pipeline.doodle.vocabulary import Vocabulary
@@ -42,7 +42,13 @@ class Basis:
 
     def project(self, patches: Floats) -> Floats:
         """``[..., 3072]`` patches in -1..1 to ``[..., 64]`` latents, without the offset."""
-        return patches @ self.components.T
+        # Torch's product keeps to the threads that it was given; NumPy's spins on all, in each of several processes.
+        return (torch.from_numpy(patches) @ torch.from_numpy(self.components.T)).numpy()
+
+    def spread(self) -> Floats:
+        """How much of a patch each latent channel stands for: its standard deviation in pixels, ``[64]``."""
+        spread: Floats = 1 / np.linalg.norm(self.components, axis=1)
+        return spread
 
     def conv_weight(self) -> torch.Tensor:
         return torch.from_numpy(self.components.reshape(CHANNELS, 3, PATCH, PATCH).copy())
@@ -135,10 +141,16 @@ class LatentSet:
 
     def compose(self, scenes: list[Scene], backgrounds: dict[str, tuple[int, int, int]]) -> torch.Tensor:
         """Latents ``float[b, 64, 8, 8]`` of the scenes."""
-        layers = torch.stack([self._layers(scene) for scene in scenes]).float()
-        rgb = torch.tensor([backgrounds[scene.background] for scene in scenes], dtype=torch.float32) / 255
-        weights = torch.cat([torch.ones(len(scenes), 1), rgb], 1)
-        return torch.einsum("bk,bkchw->bchw", weights, layers)
+        return composed(self.layers(scenes), self.grounds(scenes, backgrounds))
+
+    def layers(self, scenes: list[Scene]) -> torch.Tensor:
+        """``float[b, 4, 64, 8, 8]``: the bodies on black, and what each background channel of 1 adds."""
+        return torch.stack([self._layers(scene) for scene in scenes]).float()
+
+    @staticmethod
+    def grounds(scenes: list[Scene], backgrounds: dict[str, tuple[int, int, int]]) -> torch.Tensor:
+        """Background colours ``float[b, 3]``, 0..1."""
+        return torch.tensor([backgrounds[scene.background] for scene in scenes], dtype=torch.float32) / 255
 
     def _layers(self, scene: Scene) -> torch.Tensor:
         """``[4, 64, 8, 8]``: the body on black, and what a background channel of 1 adds."""

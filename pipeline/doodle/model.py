@@ -20,7 +20,7 @@ from pipeline.doodle.vocabulary import Vocabulary
 
 #: Tokens of a caption, the two special ones included. The longest the vocabulary makes has 14.
 MAX_TOKENS = 24
-TEXT_WIDTH = 256
+TEXT_WIDTH = 384
 
 
 def make_tokenizer(vocabulary: Vocabulary) -> CLIPTokenizer:
@@ -50,20 +50,22 @@ def make_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
         CLIPTextConfig(
             vocab_size=len(tokenizer),
             hidden_size=TEXT_WIDTH,
-            intermediate_size=4 * TEXT_WIDTH,
+            intermediate_size=2 * TEXT_WIDTH,
             projection_dim=TEXT_WIDTH,
             num_hidden_layers=2,
-            num_attention_heads=4,
+            num_attention_heads=6,
             max_position_embeddings=MAX_TOKENS,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
+            # Read by Stable Diffusion's pipelines: padding is not attended to, so training may leave most of it out.
+            use_attention_mask=True,
         )
     )
 
 
-def make_unet(widths: tuple[int, ...] = (96, 192, 288)) -> DoodleUNet:
-    """Three levels (8x8, 4x4, 2x2). The text reaches it by cross-attention, with the time embedding, and as maps."""
+def make_unet(widths: tuple[int, ...] = (128, 192, 256)) -> DoodleUNet:
+    """Three levels (8x8, 4x4, 2x2). The text comes by cross-attention, with the time embedding and as a sketch."""
     unet: DoodleUNet = DoodleUNet(
         sample_size=8,
         in_channels=64,

@@ -16,8 +16,9 @@ from pipeline.errors import DoodleError
 
 #: The model that ships with easel.
 SHIPPED = PATH.parent
-#: The shares of a training budget that go to the autoencoder, and to its last polish; the rest is the denoiser's.
-AUTOENCODER, POLISH = 0.25, 0.08
+#: The shares of a training budget that go to the autoencoder, the sketches and the autoencoder's last polish; the
+#: rest is the denoiser's.
+AUTOENCODER, SKETCH, POLISH = 0.18, 0.18, 0.06
 
 Echo = Callable[[str], None]
 
@@ -62,7 +63,7 @@ def fetch(folder: Path, words: Path = TRAINING) -> tuple[Vocabulary, Any, Path]:
 
 
 def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
-    """Art, latents, autoencoder, denoiser, polish, saved as a diffusers folder in `out`."""
+    """Art, latents, autoencoder, sketches, denoiser, polish, saved as a diffusers folder in `out`."""
     from pipeline.doodle import latents, model
     from pipeline.doodle import train as training
 
@@ -71,9 +72,12 @@ def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
         encoded = latents.build(pictures, vocabulary, folder, counter)
     with _bar("autoencoder") as progress:
         vae = training.train_autoencoder(pictures, vocabulary, encoded, folder, minutes * AUTOENCODER, progress)
+    net = training.Denoiser(vocabulary).to(training.device())
+    with _bar("sketches") as progress:
+        training.train_sketch(net, vocabulary, encoded, folder, minutes * SKETCH, progress)
     with _bar("denoiser") as progress:
-        left = minutes * (1 - AUTOENCODER - POLISH)
-        net = training.train_denoiser(vocabulary, encoded, folder, left, progress)
+        left = minutes * (1 - AUTOENCODER - SKETCH - POLISH)
+        training.train_denoiser(net, vocabulary, encoded, folder, left, progress)
     with _bar("polish") as progress:
         vae = training.polish_autoencoder(vae, net, pictures, vocabulary, encoded, folder, minutes * POLISH, progress)
     pipeline = model.make_pipeline(net.tokenizer, net.text_encoder, net.unet, vae)

@@ -1,4 +1,4 @@
-"""Train the embedded model: the decoder of its autoencoder, the text-conditioned denoiser, the decoder once more.
+"""Train the embedded model: its decoder, the sketches of its text encoder, its denoiser, the decoder once more.
 
 Read it top to bottom. Each training runs for a budget of minutes, keeps a checkpoint in the work folder and goes on
 from it when started again; the learning rate follows the share of the budget that is used up. Everything runs on CUDA
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
 from pipeline.doodle import model
-from pipeline.doodle.autoencoder import DoodleAutoencoder
+from pipeline.doodle.autoencoder import DoodleAutoencoder, composed
 from pipeline.doodle.latents import LatentSet, on_background, picture
 from pipeline.doodle.scenes import Scene, Scenes
 from pipeline.doodle.vocabulary import Vocabulary
@@ -97,7 +97,7 @@ def polish_autoencoder(
         a, b = signal[times].view(-1, 1, 1, 1), noise_level[times].view(-1, 1, 1, 1)
         noisy = (a * clean + b * torch.randn(clean.shape, generator=chance)).to(device())
         with torch.no_grad(), half():
-            velocity = net(noisy, times.to(device()), [scene.caption for scene in shown]).float()
+            velocity = net(noisy, times.to(device()), net.read([scene.caption for scene in shown])).float()
         guess = a.to(device()) * noisy - b.to(device()) * velocity
         strength = torch.rand(batch, 1, 1, 1, generator=chance) * 0.6
         guess = guess + (torch.randn(clean.shape, generator=chance) * strength).to(device())
@@ -129,7 +129,7 @@ def _decoding_loss(vae: DoodleAutoencoder, latents: Tensor, real: Tensor) -> Ten
 
 
 class Denoiser(nn.Module):
-    """Text encoder and U-Net, trained together."""
+    """Text encoder and U-Net: they learn to sketch together, then to paint."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__()
@@ -137,14 +137,82 @@ class Denoiser(nn.Module):
         self.text_encoder = model.make_text_encoder(self.tokenizer)
         self.unet = model.make_unet()
 
-    def forward(self, noisy: Tensor, times: Tensor, captions: list[str]) -> Tensor:
-        tokens = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        words = self.text_encoder(tokens.to(noisy.device))[0]
+    def read(self, captions: list[str]) -> Tensor:
+        """``float[b, tokens, width]``: what the text encoder makes of the captions."""
+        tokens = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
+        tokens = tokens.to(self.unet.device)
+        words: Tensor = self.text_encoder(tokens.input_ids, attention_mask=tokens.attention_mask)[0]
+        return words
+
+    def read_whole(self, captions: list[str]) -> Tensor:
+        """``float[b, width]``: the last of these tokens alone, for less than half the work."""
+        tokens = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
+        last = tokens.input_ids.shape[1] - 1
+        kept = torch.tensor([*range(min(last, int(tokens.attention_mask.sum(1).max()))), last])
+        tokens, kept = tokens.to(self.unet.device), kept.to(self.unet.device)
+        words = self.text_encoder(
+            tokens.input_ids[:, kept], attention_mask=tokens.attention_mask[:, kept], position_ids=kept[None]
+        )[0]
+        whole: Tensor = words[:, -1]
+        return whole
+
+    def forward(self, noisy: Tensor, times: Tensor, words: Tensor) -> Tensor:
         velocity: Tensor = self.unet(noisy, times, encoder_hidden_states=words).sample
         return velocity
 
 
+class Lessons:
+    """Random scenes as what the denoiser learns from."""
+
+    def __init__(self, vocabulary: Vocabulary, latents: LatentSet, seed: int) -> None:
+        self._scenes = _scenes(vocabulary, latents, seed)
+        self._latents, self._backgrounds = latents, vocabulary.backgrounds
+        spread = torch.from_numpy(latents.basis.spread())
+        # A background channel is about 0.5, so what shows through counts a quarter.
+        shares = torch.tensor([1, 0.25, 0.25, 0.25]).view(-1, 1, 1, 1)
+        self._weight = (shares * (spread / spread.mean()).view(1, -1, 1, 1)).to(device())
+
+    def draw(self, batch: int) -> tuple[list[str], Tensor, Tensor]:
+        """Captions, the layers of their pictures ``[b, 4, 64, 8, 8]``, and their background colours ``[b, 3]``."""
+        shown = [self._scenes.draw() for _ in range(batch)]
+        layers, grounds = self._latents.layers(shown), self._latents.grounds(shown, self._backgrounds)
+        return [scene.caption for scene in shown], layers.to(device()), grounds.to(device())
+
+    def sketching_loss(self, sketched: tuple[Tensor, Tensor], layers: Tensor, grounds: Tensor) -> Tensor:
+        """Squared error, every channel weighted by what it does to the pixels.
+
+        The latents are whitened: without weights the finest detail would count as much as the shape.
+        """
+        off = (self._weight * (sketched[0].float() - layers).square()).mean()
+        return off + mse_loss(sketched[1].float(), grounds)
+
+
+def train_sketch(
+    net: Denoiser,
+    vocabulary: Vocabulary,
+    latents: LatentSet,
+    folder: Path,
+    minutes: float,
+    progress: Progress,
+    batch: int = 64,
+    seed: int = 0,
+) -> None:
+    """Teach text encoder and sketcher the mean picture of each caption."""
+    sketching = nn.ModuleDict({"text_encoder": net.text_encoder, "sketcher": net.unet.sketcher})
+    run = Run(folder / "sketch.pt", sketching, minutes, peak=1e-3, average=0.998)
+    lessons = Lessons(vocabulary, latents, seed + run.steps)
+    while run.going():
+        captions, layers, grounds = lessons.draw(batch)
+        with half():
+            sketched = net.unet.sketcher.layers(net.read_whole(captions))
+        run.step(lessons.sketching_loss(sketched, layers, grounds))
+        progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
+    run.save()
+    sketching.load_state_dict(run.averaged())
+
+
 def train_denoiser(
+    net: Denoiser,
     vocabulary: Vocabulary,
     latents: LatentSet,
     folder: Path,
@@ -152,40 +220,30 @@ def train_denoiser(
     progress: Progress,
     batch: int = 128,
     seed: int = 0,
-) -> Denoiser:
-    """v-prediction on the cosine schedule.
-
-    While the learning rate is high, 70 % of the samples come from t >= 700, where the subject is decided; as it falls
-    this share falls to the even 30 %, so that the last steps of the sampler get their part.
-    """
-    net = Denoiser(vocabulary).to(device())
+) -> None:
+    """v-prediction on the cosine schedule, all times alike; the sketches go on getting better beside it."""
     run = Run(folder / "denoiser.pt", net, minutes, peak=1e-3, average=0.998)
-    scenes, chance = _scenes(vocabulary, latents, seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
+    lessons, chance = Lessons(vocabulary, latents, seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
     scheduler = model.make_scheduler()
     signal, noise_level = scheduler.alphas_cumprod.sqrt(), (1 - scheduler.alphas_cumprod).sqrt()
     while run.going():
-        shown = [scenes.draw() for _ in range(batch)]
-        clean = latents.compose(shown, vocabulary.backgrounds)
-        early = 0.7 - 0.4 * max(0.0, run.share() - 0.5) * 2
-        focus = torch.rand(batch, generator=chance) < (early - 0.3) / 0.7
-        times = torch.where(
-            focus,
-            torch.randint(700, 1000, (batch,), generator=chance),
-            torch.randint(0, 1000, (batch,), generator=chance),
-        )
-        noise = torch.randn(clean.shape, generator=chance)
-        a, b = signal[times].view(-1, 1, 1, 1), noise_level[times].view(-1, 1, 1, 1)
-        noisy, velocity = a * clean + b * noise, a * noise - b * clean
+        captions, layers, grounds = lessons.draw(batch)
+        clean = composed(layers, grounds)
+        times = torch.randint(0, 1000, (batch,), generator=chance)
+        noise = torch.randn(clean.shape, generator=chance).to(device())
+        a, b = (level[times].view(-1, 1, 1, 1).to(device()) for level in (signal, noise_level))
         with half():
-            guess = net(noisy.to(device()), times.to(device()), [scene.caption for scene in shown])
-        run.step(mse_loss(guess.float(), velocity.to(device())))
+            words = net.read(captions)
+            guess = net(a * clean + b * noise, times.to(device()), words)
+            sketched = net.unet.sketcher.layers(words[:, -1])
+        denoising = mse_loss(guess.float(), a * noise - b * clean)
+        run.step(denoising + lessons.sketching_loss(sketched, layers, grounds))
         progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
     run.save()
     net.load_state_dict(run.averaged())
-    return net
 
 
-# --- what both trainings share --------------------------------------------------------------------------------------
+# --- what the trainings share --------------------------------------------------------------------------------------
 
 
 def half() -> torch.autocast:
