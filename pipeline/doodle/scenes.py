@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from itertools import product
+from itertools import accumulate, product
 
 from pipeline.doodle.vocabulary import Vocabulary
 
@@ -50,9 +50,10 @@ class Scenes:
         self.colors, self.backgrounds = list(vocabulary.colors), list(vocabulary.backgrounds)
         pairs = product(range(len(vocabulary.subjects)), range(len(vocabulary.styles)))
         self.shown = [(i, j) for i, j in pairs if not vocabulary.withholds(i, j)]
+        self._shares = list(accumulate(vocabulary.shares[j] for _, j in self.shown))
 
     def draw(self) -> Scene:
-        subject, style = self.rng.choice(self.shown)
+        subject, style = self.rng.choices(self.shown, cum_weights=self._shares)[0]
         if self.rng.random() >= self.arranged:
             return self._scene(style, [self._thing(subject, style)], "large" if self.rng.random() < 0.05 else "")
         if self.rng.random() < 0.35:

@@ -199,7 +199,7 @@ def train_sketch(
 ) -> None:
     """Teach text encoder and sketcher the mean picture of each caption."""
     sketching = nn.ModuleDict({"text_encoder": net.text_encoder, "sketcher": net.unet.sketcher})
-    run = Run(folder / "sketch.pt", sketching, minutes, peak=1e-3, average=0.998)
+    run = Run(folder / "sketch.pt", sketching, minutes, peak=1e-3, average=0.998, falls=False)
     lessons = Lessons(vocabulary, latents, seed + run.steps)
     while run.going():
         captions, layers, grounds = lessons.draw(batch)
@@ -257,16 +257,17 @@ def _scenes(vocabulary: Vocabulary, latents: LatentSet, seed: int) -> Scenes:
 
 
 class Run:
-    """AdamW with warm-up and cosine decay over a budget of minutes, an averaged copy of the weights, checkpoints."""
+    """AdamW with warm-up and cosine decay over a budget of minutes, an averaged copy of the weights, checkpoints.
 
-    def __init__(self, checkpoint: Path, module: nn.Module, minutes: float, peak: float, average: float) -> None:
-        self.checkpoint, self.module, self.seconds, self.peak, self.average = (
-            checkpoint,
-            module,
-            minutes * 60,
-            peak,
-            average,
-        )
+    Args:
+        falls: whether the learning rate falls in the second half of the budget, or another training goes on from here.
+    """
+
+    def __init__(
+        self, checkpoint: Path, module: nn.Module, minutes: float, peak: float, average: float, *, falls: bool = True
+    ) -> None:
+        self.checkpoint, self.module, self.seconds = checkpoint, module, minutes * 60
+        self.peak, self.average, self.falls = peak, average, falls
         self.optimizer = torch.optim.AdamW(
             module.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01, fused=True
         )
@@ -287,7 +288,7 @@ class Run:
 
     def rate(self) -> float:
         """Warm-up over 200 steps, the peak for half of the budget, then a cosine to nothing."""
-        fall = max(0.0, self.share() - 0.5) * 2
+        fall = max(0.0, self.share() - 0.5) * 2 if self.falls else 0.0
         return self.peak * min(1.0, (self.steps + 1) / 200) * (0.02 + 0.98 * (1 + math.cos(math.pi * fall)) / 2)
 
     def step(self, loss: Tensor) -> None:

@@ -39,6 +39,7 @@ class Vocabulary:
 
     Args:
         art: the package that draws each style.
+        shares: how often training shows each style.
         withheld: one in so many combinations of subject and style is never shown in training; 0: none is.
     """
 
@@ -48,6 +49,7 @@ class Vocabulary:
     backgrounds: dict[str, tuple[int, int, int]]
     arrangements: dict[str, tuple[tuple[int, int], ...]]
     art: dict[str, str]
+    shares: tuple[float, ...]
     withheld: int = 0
 
     def withholds(self, subject: int, style: int) -> bool:
@@ -86,5 +88,6 @@ def load_vocabulary(path: Path = PATH) -> Vocabulary:
             name: tuple((row, column) for row, column in entry["at"]) for name, entry in data["arrangements"].items()
         },
         art={name: entry["art"] for name, entry in data["styles"].items()},
+        shares=tuple(entry.get("share", 1) for entry in data["styles"].values()),
         withheld=data.get("withheld", 0),
     )
