@@ -257,6 +257,7 @@ class Store:
             for part, messages in json.loads(row["sent"]).items()
             if not part.endswith("?")
             for message in messages.split(",")
+            if message  # none, where what may have been posted was looked for and is not there
         ]
 
     def knows(self, chat: str) -> bool:

@@ -246,6 +246,21 @@ def test_a_status_that_may_have_been_posted_before_a_crash_is_found_again(api: B
     assert [m["reply_to_message"]["message_id"] for m in api.messages(1)] == [hello["message_id"]]
 
 
+def test_a_status_that_was_not_posted_before_a_crash_stops_no_later_start(api: BotApi, bot_home: Path) -> None:
+    def crashed(assistant: Any) -> None:
+        answer = assistant.answer(Incoming("telegram:0", "telegram:1", "telegram:1", "a cat", message="0"))
+        assistant.mark_sent(answer.job.id, "status?", "3")
+
+    first, second = RunningBot(api, bot_home), RunningBot(api, bot_home)
+    first.change = crashed
+    api.say(1, "hello")
+    with first as bot:
+        api.wait_for(lambda: bot.assistant.delivery(1).sent.get("status?") == "")
+    with second as bot:
+        api.wait_for(lambda: not bot.assistant.tables.store.owed("telegram"))
+    assert len(api.messages(1, "photo")) == 1
+
+
 def test_an_album_and_a_picture_that_may_both_have_been_posted_come_once(api: BotApi, bot_home: Path) -> None:
     """As two crashes leave them: neither is known to be there, and the picture is looked for where the album is."""
     first, second = RunningBot(api, bot_home), RunningBot(api, bot_home)

@@ -177,9 +177,7 @@ def test_built_latents_are_read_again_but_not_for_another_vocabulary(pictures, t
     assert seen[-1] == 6
     latents.build(pictures, SMALL, tmp_path, lambda done, total: seen.append(-1))
     assert -1 not in seen
-    other = Vocabulary(
-        SMALL.subjects, SMALL.styles, {"red": (214, 38, 42)}, SMALL.backgrounds, SMALL.arrangements, SMALL.art
-    )
+    other = dataclasses.replace(SMALL, colors={"red": (214, 38, 42)})
     assert latents.build(pictures, other, tmp_path).body.shape[2] == 2
 
 
