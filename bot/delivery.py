@@ -95,9 +95,9 @@ class Deliveries:
             WireError: trying again is safe.
         """
         if "status" not in notes and "status?" in notes:
-            # Noted before it is removed, since what was found once is not found again.
-            messages = await self._wire.find(post, notes["status?"])
-            await note_posted(self._wire, post.chat, "status", messages, notes)
+            if messages := await self._wire.find(post, notes["status?"]):
+                # Noted before it is removed, since what was found once is not found again.
+                await note_posted(self._wire, post.chat, "status", messages, notes)
             await notes.write("status?", "")
         return True
 

@@ -10,8 +10,9 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,7 +24,7 @@ from bot.commands import obey
 from bot.delivery import Deliveries
 from bot.errors import EaselError
 from bot.gate import Gate
-from bot.messages import COMMAND, OTHER, PRESS, REQUEST, Answer, Delivery, Incoming
+from bot.messages import COMMAND, OTHER, PRESS, REQUEST, Answer, Delivery, Incoming, unsure
 from bot.posting import Notes, insist_once, post_once
 from bot.progress import Progress, Status
 from bot.settings import Settings
@@ -73,6 +74,8 @@ class Desk:
         self._progress = Progress(self.assistant, wire, self._deliveries, spawn, self.pause)
         # What came in since the start: networks repeat themselves.
         self._seen: deque[str] = deque(maxlen=4096)
+        # Messages whose answers hold the turn of their chats already.
+        self._settling: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         # Answering takes seconds while the embedder is loaded; nothing else must wait for that.
         # A language model on a server is only waited for, so more may wait for it side by side.
@@ -94,16 +97,47 @@ class Desk:
         for chat, message in await asyncio.to_thread(self.assistant.latest, self.front):
             self.wire.know(chat, message)
         await self._settle()
+        await self._serve_waiting(serve)
+        await asyncio.to_thread(self._cancel_for_strangers)
+        await self.catch_up()
+        await asyncio.to_thread(self.assistant.start)
+
+    async def _serve_waiting(self, serve: Callable[[Incoming], Coroutine[Any, Any, Any]]) -> None:
+        """Serve what was stored and not answered; in each chat first the answer that may have been posted."""
+        chats: dict[str, list[Incoming]] = {}
         for incoming in await asyncio.to_thread(self.assistant.waiting):
             if not incoming.chat.startswith(f"{self.front}:"):
                 continue
             if await self._admitted(incoming):
-                self.spawn(serve(incoming))
+                chats.setdefault(incoming.chat, []).append(incoming)
             else:
                 await asyncio.to_thread(self.assistant.answered, incoming.key)  # shut out meanwhile
-        await asyncio.to_thread(self._cancel_for_strangers)
-        await self.catch_up()
-        await asyncio.to_thread(self.assistant.start)
+        for chat, waiting in chats.items():
+            notes = [await asyncio.to_thread(self.assistant.noted, incoming.key) for incoming in waiting]
+            first = next((one for one, noted in zip(waiting, notes, strict=True) if unsure(noted)), None)
+            turn = self.wire.turn(chat)
+            if first and not turn.locked():
+                await turn.acquire()
+                self.spawn(self._serve_first(serve, first, [one for one in waiting if one is not first], turn))
+            else:
+                for incoming in waiting:
+                    self.spawn(serve(incoming))
+
+    async def _serve_first(
+        self,
+        serve: Callable[[Incoming], Coroutine[Any, Any, Any]],
+        first: Incoming,
+        others: Sequence[Incoming],
+        turn: asyncio.Lock,
+    ) -> None:
+        self._settling.add(first.key)
+        try:
+            await serve(first)
+        finally:
+            self._settling.discard(first.key)
+            turn.release()
+        for incoming in others:
+            self.spawn(serve(incoming))
 
     def _cancel_for_strangers(self) -> None:
         """Who is no longer let in is painted nothing."""
@@ -202,7 +236,7 @@ class Desk:
                 await (self._announce(incoming, answer) if answer.job else self._talk(incoming, answer))
             except Moved as error:
                 await self.move(incoming.chat, error.chat)
-                self.spawn(self.converse(replace(incoming, chat=error.chat)))
+                self.spawn(self.converse(replace(incoming, chat=error.chat, message="0")))
             except Refused as error:
                 log.warning("%s cannot be answered: %s", incoming.key, error)
                 await self.answered(incoming.key)
@@ -273,7 +307,7 @@ class Desk:
     async def post(self, key: str, part: str, post: Post) -> bool:
         """Post something in answer to a stored message, once, as soon as it can be; False when it is time to stop."""
         notes = Notes(await asyncio.to_thread(self.assistant.noted, key), partial(self.assistant.note, key))
-        return await insist_once(self.wire, post, part, notes, self.pause)
+        return await insist_once(self.wire, post, part, notes, self.pause, in_turn=key in self._settling)
 
     async def _announce(self, incoming: Incoming, answer: Answer) -> None:
         """Say that a job waits, unless it is over already."""
@@ -284,7 +318,7 @@ class Desk:
                 return
             rows = [buttons.cancel(job.id, "", answer.language)]
             notes, post = await self._deliveries.notes(job.id), Post(incoming.chat, answer.text, rows, incoming.message)
-            async with self.wire.turn(incoming.chat):
+            async with nullcontext() if incoming.key in self._settling else self.wire.turn(incoming.chat):
                 await once(post_once(self.wire, post, "status", notes))
                 await insist(partial(self._deliveries.settle_status, post, notes), self.pause)
             if "status" in notes:

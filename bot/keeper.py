@@ -196,8 +196,8 @@ class Keeper(ABC):
         self.tables.store.delivered(job_id)
 
     def latest(self, front: str) -> list[tuple[str, str]]:
-        """Chats and messages that were posted lately."""
-        return self.tables.store.latest(front)
+        """Chats and messages that were posted lately, in answer to anything, or to tell admins of a report."""
+        return [*self.tables.store.latest(front), *self.tables.reports.posted(front)]
 
     def knows_chat(self, chat: str) -> bool:
         """Whether anything is known of a chat, be it that it is shut out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.buttons import Rows
@@ -69,6 +70,12 @@ class Answer:
     files: tuple[File, ...] = ()
 
 
+def unsure(noted: Mapping[str, str]) -> bool:
+    """Whether a part may have been posted, or not: its mark is noted, and no message."""
+    begun = (part.removesuffix("?") for part, mark in noted.items() if part.endswith("?") and mark)
+    return not all(noted.get(part) for part in begun)
+
+
 @dataclass(frozen=True)
 class Delivery:
     """A job whose outcome a chat has not fully received.
@@ -90,8 +97,7 @@ class Delivery:
     @property
     def unsure(self) -> bool:
         """Whether something of it may have been posted, or not."""
-        begun = (part.removesuffix("?") for part, mark in self.sent.items() if part.endswith("?") and mark)
-        return not all(self.sent.get(part) for part in begun)
+        return unsure(self.sent)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from bot.errors import PicturesGone
-from bot.wire import File, Post, Unsure, Wire, WireError, insist
+from bot.wire import File, Post, Unsure, Wire, WireError, insist, once
 from pipeline.jobs import Job, Picture
 
 
@@ -48,7 +49,8 @@ async def post_once(wire: Wire, post: Post, part: str, notes: Notes) -> None:
     if part in notes:
         return
     begun = f"{part}?"
-    messages = await wire.find(post, notes[begun]) if begun in notes else []
+    earlier = notes[begun]
+    messages = await wire.find(post, earlier) if earlier else []
     if not messages:
         mark = wire.mark(post)
         await notes.write(begun, mark)
@@ -60,6 +62,8 @@ async def post_once(wire: Wire, post: Post, part: str, notes: Notes) -> None:
         except WireError:
             await notes.write(begun, "")
             raise
+        if earlier:
+            await once(wire.clear(post, earlier, messages))
     await note_posted(wire, post.chat, part, messages, notes)
 
 
@@ -77,9 +81,12 @@ async def note_posted(wire: Wire, chat: str, part: str, messages: Sequence[str],
 
 
 async def insist_once(
-    wire: Wire, post: Post, part: str, notes: Notes, pause: Callable[[float], Awaitable[bool]]
+    wire: Wire, post: Post, part: str, notes: Notes, pause: Callable[[float], Awaitable[bool]], *, in_turn: bool = False
 ) -> bool:
     """Post a part as soon as it can be; False when it is time to stop.
+
+    Args:
+        in_turn: whether the chat's turn is held already.
 
     Raises:
         Refused, Moved: trying again would not help.
@@ -89,7 +96,7 @@ async def insist_once(
         await post_once(wire, post, part, notes)
         return True
 
-    async with wire.turn(post.chat):
+    async with nullcontext() if in_turn else wire.turn(post.chat):
         return await insist(attempt, pause) is not None
 
 

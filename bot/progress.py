@@ -155,5 +155,5 @@ class Progress:
         """Find the status message that was sent before a restart."""
         delivery = await self._deliveries.delivery(job_id)
         waits = job_id in self._statuses and self._statuses[job_id] is None
-        if delivery and "status" in delivery.sent and waits:
-            self._statuses[job_id] = Status(delivery.chat, delivery.sent["status"], delivery.language)
+        if delivery and waits and (message := delivery.sent.get("status")):
+            self._statuses[job_id] = Status(delivery.chat, message, delivery.language)

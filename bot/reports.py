@@ -132,6 +132,12 @@ class Reports:
         rows = self.db.query(f"SELECT * FROM reports WHERE {where} ORDER BY id", values)
         return [Report(**row | {name: json.loads(row[name]) for name in ("told", "posted")}) for row in rows]
 
+    def posted(self, front: str, limit: int = 100) -> list[tuple[str, str]]:
+        """Chats of admins and the messages that told them of the latest reports."""
+        rows = self.db.query("SELECT told FROM reports ORDER BY id DESC LIMIT ?", [limit])
+        told = (part for row in rows for part in json.loads(row["told"]).items())
+        return [(f"{front}:{admin}", message) for admin, message in told if message and not admin.endswith("?")]
+
     def note(self, report_id: int, part: str, value: str) -> None:
         """Keep what became of telling an admin."""
         sql = "UPDATE reports SET told = json_set(told, '$.' || json_quote(?), ?) WHERE id = ?"

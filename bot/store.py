@@ -96,8 +96,16 @@ def open_database(path: Path) -> Database:
         with db.conn:
             migrations.apply(db)
     except sqlite3.DatabaseError as error:
+        if _passes(error):
+            raise
         raise EaselError(explain(error, str(path))) from error
     return db
+
+
+def _passes(error: sqlite3.DatabaseError) -> bool:
+    """Whether waiting helps: the database is in use, or the disk is full. Whoever insists then insists."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 
 
 def _use_wal(db: Database, patience: float = 30.0) -> None:
@@ -126,6 +134,12 @@ def now() -> str:
 
 
 #: Sets one part in the JSON object `sent`.
+def _unnumbered(sent: str) -> str:
+    """Parts that were posted in a chat that is gone: no status can be taken away there, and nothing looked for."""
+    parts = {part: value for part, value in json.loads(sent).items() if part != "status" and not part.endswith("?")}
+    return json.dumps({part: ",".join("0" for _ in value.split(",")) if value else "" for part, value in parts.items()})
+
+
 _SET_PART = "sent = json_set(sent, '$.' || json_quote(?), ?)"
 
 
@@ -229,6 +243,8 @@ class Store:
 
     def job_of(self, chat: str, message: str) -> int | None:
         """The job that a message in a chat shows."""
+        if not message:
+            return None
         row = self.db.execute(
             "SELECT job FROM deliveries, json_each(sent) part WHERE chat = ? AND part.key NOT LIKE '%?' "
             "AND instr(',' || part.value || ',', ?)",
@@ -266,10 +282,15 @@ class Store:
         return bool(list(self.db.query(" UNION ALL ".join(places) + " LIMIT 1", {"chat": chat})))
 
     def move_chat(self, old: str, new: str) -> None:
-        """A chat has another name now."""
+        """A chat has another name now, and numbers its messages anew: 0 stands for what has no number there."""
         with self.db.atomic():
             for table in ("inbox", "deliveries"):
-                self.db.execute(f"UPDATE {table} SET chat = ? WHERE chat = ?", [new, old])
+                rows = self.db.execute(f"SELECT rowid, sent FROM {table} WHERE chat = ?", [old]).fetchall()
+                for row, sent in rows:
+                    self.db.execute(
+                        f"UPDATE {table} SET chat = ?, message = '0', sent = ? WHERE rowid = ?",
+                        [new, _unnumbered(sent), row],
+                    )
             # What was chosen before the move wins over what the new name may have got since.
             self.db.execute("UPDATE OR REPLACE chats SET chat = ? WHERE chat = ?", [new, old])
 

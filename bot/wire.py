@@ -126,6 +126,14 @@ class Wire(Protocol):
     async def find(self, post: Post, since: str) -> list[str]:
         """The messages that an earlier try to send, after a mark or in a span, has posted; empty when it has not."""
 
+    async def clear(self, post: Post, since: str, messages: Sequence[str]) -> None:
+        """Take away what an earlier try has posted after all, farther on than `find` had reason to look.
+
+        Args:
+            since: the mark, or the span, of that try.
+            messages: what the post has become now; nothing of an earlier try comes after it.
+        """
+
     async def rewrite(self, chat: str, message: str, text: str, rows: Rows = ()) -> None:
         """Change a text that was sent, and its buttons."""
 

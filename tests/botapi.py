@@ -155,7 +155,7 @@ class BotApi:
             place = self.chat(user if chat is None else chat, chat_type if chat is not None else "private")
             person = {"id": user, "is_bot": False, "first_name": f"P{user}", "username": f"person{user}"}
             person["language_code"] = more.pop("language_code", "zh")
-            message = {"message_id": next(self._ids), "from": person, "chat": place, "date": int(time.time()), **more}
+            message = {"message_id": self.number(), "from": person, "chat": place, "date": int(time.time()), **more}
             self.log.setdefault(place["id"], {})[message["message_id"]] = message
             return message
 
@@ -240,6 +240,10 @@ class BotApi:
 
     def file(self, file_id: str) -> bytes:
         return self.files[file_id]
+
+    def number(self) -> int:
+        """A message number; what is taken here is a message that the bot does not see."""
+        return next(self._ids)
 
     def misbehave(self, method: str, fault: Fault, times: int = 1) -> None:
         """The next calls of a method (`*` for any but getUpdates) go wrong."""
@@ -435,7 +439,7 @@ class BotApi:
     def _post(self, place: Values, values: Values, content: Values, *, flood: bool = True) -> Values:
         if flood and self.strict_rates:
             self._check_rate(place)
-        message = {"message_id": next(self._ids), "from": self.me, "chat": place, "date": int(time.time()), **content}
+        message = {"message_id": self.number(), "from": self.me, "chat": place, "date": int(time.time()), **content}
         if reply := values.get("reply_parameters"):
             replied = self.log.get(place["id"], {}).get(int(reply["message_id"]))
             if replied is None and not reply.get("allow_sending_without_reply"):

@@ -246,6 +246,25 @@ def test_a_status_that_may_have_been_posted_before_a_crash_is_found_again(api: B
     assert [m["reply_to_message"]["message_id"] for m in api.messages(1)] == [hello["message_id"]]
 
 
+def test_an_answer_that_may_have_been_posted_before_a_crash_comes_before_all_else(api: BotApi, bot_home: Path) -> None:
+    """A failure is owed in the same chat; it must not be written over the answer."""
+    hello, cat = api.say(1, "hello"), api.say(1, "a cat")
+    with RunningBot(api, bot_home, EASEL_MODEL="broken") as bot:
+        api.wait_for(lambda: len(api.messages(1)) == 2 and not bot.assistant.tables.store.owed("telegram"))
+        tables = bot.assistant.tables
+        before = [(m["message_id"], m["text"], m["reply_to_message"]["message_id"]) for m in api.messages(1)]
+        key = next(iter(tables.db.query("SELECT key FROM inbox ORDER BY rowid")))["key"]
+    assert [under for *_, under in before] == [hello["message_id"], cat["message_id"]]
+    tables.db.execute("UPDATE inbox SET answered = '', sent = ? WHERE key = ?", ['{"answer?": "2"}', key])
+    tables.db.execute("UPDATE deliveries SET done = '', sent = '{}'")
+    query = urllib.parse.urlencode({"chat_id": 1, "message_id": before[1][0]})
+    urllib.request.urlopen(f"{api.url}/bot{api.token}/deleteMessage?{query}").close()
+    api.misbehave("sendMessage", Fault(cut="after"))
+    with RunningBot(api, bot_home, EASEL_MODEL="broken") as bot:
+        api.wait_for(lambda: not bot.assistant.tables.store.owed("telegram") and not bot.assistant.waiting())
+    assert [(m["text"], m["reply_to_message"]["message_id"]) for m in api.messages(1)] == [one[1:] for one in before]
+
+
 def test_a_status_that_was_not_posted_before_a_crash_stops_no_later_start(api: BotApi, bot_home: Path) -> None:
     def crashed(assistant: Any) -> None:
         answer = assistant.answer(Incoming("telegram:0", "telegram:1", "telegram:1", "a cat", message="0"))

@@ -271,6 +271,8 @@ def test_admins_are_told_after_a_restart(api: BotApi, bot_home: Path) -> None:
         photo(api, ADMIN)
         settled(bot)
     with RunningBot(api, bot_home, EASEL_ADMINS=str(ADMIN)) as bot:
+        told = (f"telegram:{ADMIN}", str(api.messages(ADMIN, "photo")[0]["message_id"]))
+        assert told in bot.assistant.latest("telegram"), "so that nothing else is made of it"
         api.say(3, "/help")
         text(api, 3, "/model")
         assert len(api.messages(ADMIN, "photo")) == 1, "and once"

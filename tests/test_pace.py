@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from itertools import islice, pairwise
 
+import pytest
+from telegram.error import RetryAfter
+
 from bot.pace import Pace, Throttle, waits
+from bot.telegram.calls import Limits
 
 
 class Clock:
@@ -98,3 +102,19 @@ def test_a_chat_that_was_told_to_wait_waits_alone() -> None:
     assert throttle.wait("7") == 0.5
     clock.now = 20.0
     assert throttle.wait("7") == 0
+
+
+async def test_whoever_waits_for_a_turn_is_let_go_when_it_is_time_to_stop() -> None:
+    throttle, calls = Throttle(), []
+    throttle.hold("1", 600)
+
+    async def stop(seconds: float) -> bool:
+        calls.append(seconds)
+        return True
+
+    async def call() -> bool:
+        raise AssertionError("it had to wait")
+
+    with pytest.raises(RetryAfter):
+        await Limits(stop, throttle).process_request(call, (), {}, "sendMessage", {"chat_id": 1}, None)
+    assert len(calls) == 1 and calls[0] > 500

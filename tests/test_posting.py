@@ -61,6 +61,20 @@ async def test_a_cut_neither_loses_nor_doubles(api: BotApi, wire: TelegramWire, 
 
 
 @pytest.mark.parametrize("post", POSTS.values(), ids=POSTS)
+async def test_what_stands_farther_on_than_anybody_could_know_is_taken_away(
+    api: BotApi, wire: TelegramWire, post: Post
+) -> None:
+    """Strangers wrote, whom the bot does not see, so the first try is not found; the second tells how far to look."""
+    for _ in range(30):
+        api.number()
+    api.misbehave("*", Fault(cut="after"))
+    kept: dict[str, str] = {}
+    assert await insist_once(wire, post, "answer", Notes({}, kept.__setitem__), at_once)
+    there = [str(message["message_id"]) for message in api.messages(1)]
+    assert len(there) == max(1, len(post.files)) and kept["answer"] == ",".join(there)
+
+
+@pytest.mark.parametrize("post", POSTS.values(), ids=POSTS)
 async def test_a_process_that_died_after_sending_leaves_enough_to_find_it(
     api: BotApi, wire: TelegramWire, post: Post
 ) -> None:

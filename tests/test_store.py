@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from bot.errors import EaselError
 from bot.messages import ChatSettings, Incoming
@@ -113,6 +114,38 @@ def test_a_folder_in_place_of_the_database_is_an_error(path: Path) -> None:
     path.mkdir()
     with pytest.raises(EaselError, match=r"cannot be used .* allow writing"):
         open_database(path)
+
+
+def test_a_database_that_is_only_in_use_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever insists does so on SQLite's own error; ours would be the last word."""
+    db = open_database(path)
+    db.execute("BEGIN IMMEDIATE")
+
+    def impatient(db: Database) -> None:
+        db.execute("PRAGMA busy_timeout = 0")
+
+    monkeypatch.setattr("bot.store._use_wal", impatient)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        open_database(path)
+
+
+def test_in_a_chat_with_another_name_nothing_has_its_old_number(store: Store) -> None:
+    store.accept(HELLO)
+    store.promise(1, HELLO, "zh")
+    for part, message in {"status": "5", "pictures?": "4", "pictures": "6,7", "buttons?": "7"}.items():
+        store.mark_sent(1, part, message)
+    store.note(HELLO.key, "answer?", "3")
+    store.move_chat(HELLO.chat, "telegram:-100500")
+    kept = store.delivery(1)
+    assert kept and (kept["chat"], kept["message"], kept["sent"]) == ("telegram:-100500", "0", {"pictures": "0,0"})
+    assert store.noted(HELLO.key) == {} and store.waiting()[0].message == "0"
+
+
+def test_no_message_shows_no_job(store: Store) -> None:
+    store.promise(1, HELLO, "zh")
+    store.mark_sent(1, "status", "")
+    assert store.job_of(HELLO.chat, "") is None
+    assert store.latest("telegram") == []
 
 
 def test_nobody_is_told_to_move_a_database_away_that_is_only_in_use() -> None:

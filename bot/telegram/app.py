@@ -87,7 +87,8 @@ class TelegramBot:
     def _application(self) -> App:
         logging.getLogger("telegram.ext.Updater").addFilter(without_traceback)
         builder: Builder = Application.builder().token(self.settings.telegram_token)
-        builder = builder.update_queue(Inbox(self._admit)).concurrent_updates(AT_ONCE).rate_limiter(Limits())
+        builder = builder.update_queue(Inbox(self._admit)).concurrent_updates(AT_ONCE)
+        builder = builder.rate_limiter(Limits(lambda seconds: self.desk.pause(seconds)))
         builder = builder.request(Calls(self._doubted)).get_updates_request(Polling(self._doubted))
         if server := self.settings.telegram_api.rstrip("/"):
             builder = builder.base_url(f"{server}/bot").base_file_url(f"{server}/file/bot")

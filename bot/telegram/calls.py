@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -102,9 +101,14 @@ def without_traceback(record: logging.LogRecord) -> bool:
 
 
 class Limits(BaseRateLimiter[int]):
-    """Thirty calls a second in all, twenty a minute in a group; a chat that must wait keeps no other waiting."""
+    """Thirty calls a second in all, twenty a minute in a group; a chat that must wait keeps no other waiting.
 
-    def __init__(self, throttle: Throttle | None = None) -> None:
+    Args:
+        pause: waits; True when it is time to stop, and what waits is given up.
+    """
+
+    def __init__(self, pause: Callable[[float], Awaitable[bool]], throttle: Throttle | None = None) -> None:
+        self._pause = pause
         self._throttle = throttle or Throttle()
 
     async def initialize(self) -> None:
@@ -124,9 +128,8 @@ class Limits(BaseRateLimiter[int]):
     ) -> Answer:
         chat = str(data.get("chat_id") or "")
         while chat and (wait := self._throttle.wait(chat, group=chat.startswith("-"))):
-            if rate_limit_args == NOW_OR_NEVER:
+            if rate_limit_args == NOW_OR_NEVER or await self._pause(wait):
                 raise RetryAfter(timedelta(seconds=wait))
-            await asyncio.sleep(wait)
         try:
             return await callback(*args, **kwargs)
         except RetryAfter as error:

@@ -39,6 +39,11 @@ class Numbers:
         """A number below that of whatever is posted from now on; `earlier` is one known from elsewhere."""
         return max(earlier, self._highest.get(_count(chat), 0))
 
+    def between(self, chat: int, since: int, message: int) -> list[int]:
+        """The last numbers after a mark and before a message, as far as they are not known to be others'."""
+        own = set(self._own.get(chat, ()))
+        return [one for one in range(max(since + 1, message - MOST), message) if one not in own]
+
     def candidates(self, chat: int, since: int, until: int = 0) -> list[int]:
         """Numbers that something posted in a chat after a mark can have, as far as they are not known to be others'.
 

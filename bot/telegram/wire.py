@@ -45,6 +45,8 @@ class TelegramWire:
         self.bot = bot
         self.numbers = Numbers()
         self._pause = pause
+        #: How far each chat was looked through last.
+        self._looked: dict[int, int] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
@@ -119,15 +121,31 @@ class TelegramWire:
         """
         chat = number(post.chat)
         async with self._lock(chat):
-            found: list[int] = []
             first, _, last = since.partition("-")
-            for candidate in self.numbers.candidates(chat, int(first), int(last or 0)):
-                if await self._is(chat, candidate, post, len(found)):
-                    found.append(candidate)
-                if len(found) == max(1, len(post.files)):
-                    break
+            candidates = self.numbers.candidates(chat, int(first), int(last or 0))
+            self._looked[chat] = max(candidates, default=int(first))
+            found = await self._among(chat, candidates, post)
             self.numbers.posted(chat, found)
         return [str(one) for one in found]
+
+    async def _among(self, chat: int, candidates: Sequence[int], post: Post) -> list[int]:
+        found: list[int] = []
+        for candidate in candidates:
+            if await self._is(chat, candidate, post, len(found)):
+                found.append(candidate)
+            if len(found) == max(1, len(post.files)):
+                break
+        return found
+
+    async def clear(self, post: Post, since: str, messages: Sequence[str]) -> None:
+        """Others may have written so much meanwhile that the bot never saw how far the numbers had come."""
+        chat = number(post.chat)
+        mark = max(int(since.partition("-")[0]), self._looked.get(chat, 0))
+        async with self._lock(chat):
+            candidates = self.numbers.between(chat, mark, min(int(message) for message in messages))
+            found = await self._among(chat, candidates, post)
+        for stray in found:
+            await self.remove(post.chat, str(stray))
 
     async def _is(self, chat: int, candidate: int, post: Post, part: int) -> bool:
         """Whether a message is this part of a post, or has become it."""
@@ -183,7 +201,7 @@ def number(name: str) -> int:
 
 def _under(message: str) -> ReplyParameters | None:
     """The answer stands under what it answers, and comes all the same when that was deleted."""
-    return ReplyParameters(int(message), allow_sending_without_reply=True) if message else None
+    return ReplyParameters(int(message), allow_sending_without_reply=True) if int(message or 0) else None
 
 
 def _keyboard(rows: Rows) -> InlineKeyboardMarkup | None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers.models.attention_processor import AttnProcessor
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
@@ -136,6 +137,8 @@ class Denoiser(nn.Module):
         self.tokenizer = model.make_tokenizer(vocabulary)
         self.text_encoder = model.make_text_encoder(self.tokenizer)
         self.unet = model.make_unet()
+        # Plain products: the fused attention's way back takes as long as all the rest for so few tokens.
+        self.unet.set_attn_processor(AttnProcessor())
 
     def read(self, captions: list[str]) -> Tensor:
         """``float[b, tokens, width]``: what the text encoder makes of the captions."""
