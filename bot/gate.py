@@ -66,11 +66,15 @@ def is_admin(settings: Settings, user: str) -> bool:
 
 
 def is_listed(settings: Settings, user: str, place: str) -> bool:
-    """Whether the allow-list names a person, or the group they write in. No list names everybody."""
+    """Whether the allow-list names a person, or the group they write in. No list names everybody who has a name.
+
+    An anonymous admin has the group's: anybody may have any number of groups, and be in each somebody else.
+    """
     person, group = user.rpartition(":")[2], place.rpartition(":")[2]
     # A group's number is negative; one that goes by a guest's number is none.
     named = person in settings.allow or (group.startswith("-") and group in settings.allow)
-    return not settings.allow or is_admin(settings, user) or named
+    everybody = not settings.allow and not person.startswith("-")
+    return everybody or is_admin(settings, user) or named
 
 
 class Gate:

@@ -13,23 +13,27 @@ from sqlite_utils import Database
 
 from promptlib import scoring
 
-_RATINGS = """
+#: Whether a rating is of oneself. What a group's anonymous admins painted, under the group's name, may be anybody's:
+#: their ratings come under names of their own.
+_OWN = "(owner = who OR instr(owner, ':-'))"
+
+_RATINGS = f"""
     WITH these AS (SELECT value AS id FROM json_each(:ids)),
     raters AS (
         SELECT who, sum(value) AS total, count(*) AS n
         FROM ratings JOIN prompts ON prompts.id = prompt_id
-        WHERE counts AND owner != who AND who IN (SELECT who FROM ratings WHERE prompt_id IN these)
+        WHERE counts AND NOT {_OWN} AND who IN (SELECT who FROM ratings WHERE prompt_id IN these)
         GROUP BY who
     )
-    SELECT prompt_id, value, owner = who AS own, coalesce(total, 0), coalesce(n, 0)
+    SELECT prompt_id, value, {_OWN} AS own, coalesce(total, 0), coalesce(n, 0)
     FROM ratings JOIN prompts ON prompts.id = prompt_id LEFT JOIN raters USING (who)
     WHERE counts AND prompt_id IN these
 """
 
 #: Ratings of oneself are no votes: they count a quarter, for oneself, and promote nothing.
-_VOTES = """
+_VOTES = f"""
     SELECT count(*) FROM ratings JOIN prompts ON prompts.id = prompt_id
-    WHERE who = ? AND counts AND owner != who AND prompt_id != ? AND ratings.created > ?
+    WHERE who = ? AND counts AND NOT {_OWN} AND prompt_id != ? AND ratings.created > ?
 """
 
 
@@ -37,9 +41,9 @@ def has_vote_left(db: Database, prompt_id: int, who: str, votes: int | None, sin
     """Whether a rating of this prompt counts, when each person has so many votes from a time on; None is no limit."""
     if votes is None:
         return True
-    owner = db.execute("SELECT owner FROM prompts WHERE id = ?", [prompt_id]).fetchone()[0]
+    own = db.execute(f"SELECT {_OWN} FROM prompts, (SELECT ? AS who) WHERE id = ?", [who, prompt_id]).fetchone()[0]
     used: int = db.execute(_VOTES, [who, prompt_id, since]).fetchone()[0]
-    return owner == who or used < votes
+    return bool(own) or used < votes
 
 
 def touched_by(db: Database, prompt_id: int, who: str) -> list[int]:

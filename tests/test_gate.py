@@ -60,6 +60,13 @@ def test_without_a_list_everybody_comes_in(settings: Settings, blocked: Blocked)
     assert not gate.admits(STRANGER, "")
 
 
+def test_an_anonymous_admin_comes_in_only_where_the_list_names_their_group(settings: Settings) -> None:
+    """Anybody may have any number of groups, and so of names, and of days' pictures."""
+    for allow, comes_in in (("-100", True), ("7", False), ("", False)):
+        gate = Gate(replace(settings, allow=frozenset(filter(None, [allow]))), lambda user, place: False)
+        assert gate.admits(GROUP, GROUP) is comes_in, allow
+
+
 def test_admins_cannot_be_shut_out(settings: Settings, blocked: Blocked) -> None:
     blocked.block(ADMIN, STRANGER)
     assert Gate(settings, blocked.any_of).admits(ADMIN, "")

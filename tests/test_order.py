@@ -346,6 +346,18 @@ def test_who_writes_as_a_channel_is_nobody_where_everybody_may_come(api: BotApi,
     assert not api.messages(GROUP)
 
 
+@pytest.mark.parametrize("allow", ["", str(GROUP)])
+def test_an_anonymous_admin_is_nobody_where_everybody_may_come(api: BotApi, bot_home: Path, allow: str) -> None:
+    with RunningBot(api, bot_home, EASEL_ALLOW=allow, EASEL_ADMINS=str(ADMIN)) as bot:
+        chat = {"id": GROUP, "type": "supergroup", "title": "G"}
+        words = f"@{api.me['username']} a cat"
+        api.say(1087968824, words, chat=GROUP, chat_type="supergroup", sender_chat=chat)
+        api.say(ADMIN, "/help")
+        text(api, ADMIN, "/model")
+        settled(bot)
+        assert bool(api.messages(GROUP, "photo")) is bool(allow)
+
+
 def test_the_block_list_is_part_of_the_database(api: BotApi, bot: RunningBot) -> None:
     api.say(ADMIN, "/block -100500")
     text(api, ADMIN, "-100500 不能再用了")

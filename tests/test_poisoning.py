@@ -183,3 +183,15 @@ def test_two_people_take_out_what_somebody_painted(library: Library, index: Vect
     for who in ("ann", "bob", "cid"):
         library.rate(painted, who, 1)
     assert "cat lamp" not in {text for text, _ in given(library, index)}
+
+
+def test_who_painted_under_a_groups_name_cannot_rate_it_as_somebody_else(library: Library, index: VectorIndex) -> None:
+    """An anonymous admin's requests go by the group's name, and buttons are pressed under one's own."""
+    before = given(library, index)
+    spam = add(library, "cat spam", owner="telegram:-100")
+    for who in ("telegram:1", "telegram:2"):
+        assert library.rate(spam, who, 5) < NEUTRAL + 0.5
+    library.rescore()
+    assert given(library, index) == before
+    library.promote(spam)
+    assert "cat spam" in {text for text, _ in given(library, index)}
