@@ -76,7 +76,7 @@ def export(person: str, file: Path | None) -> None:
 def forget(person: str, yes: bool) -> None:
     """Delete what is stored about PERSON, for good: requests, jobs, pictures, prompts, ratings, settings.
 
-    Prompts that others rated stay without their owner. Backups are not reached.
+    Prompts that others rated stay, with a pseudonym for their owner. Backups are not reached.
     """
     assistant = _assistant()
     if not yes:

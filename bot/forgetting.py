@@ -1,10 +1,11 @@
 """Everything that is stored about a person: handed out as one document, and deleted.
 
 The tables below are all that hold something about people; a test holds them against the database. Pictures and
-vectors on the disk go too. What stays: prompts that others rated, without their owner; a prompt that others reported,
-without its owner and until an admin has settled that; that somebody is blocked; which prompts admins removed; and,
-where pictures are limited, for a day how many they asked for, under a pseudonym (`bot.limits`). Copies of the database
-(`easel backup`) are not reached. Knows no chat library.
+vectors on the disk go too. What stays: prompts that others rated, with a pseudonym for their owner, or one could
+come back and rate one's own as somebody else; a prompt that others reported, without its owner and until an admin has
+settled that; that somebody is blocked; which prompts admins removed; and, where pictures are limited, for a day how
+many they asked for, under a pseudonym (`bot.limits`). Copies of the database (`easel backup`) are not reached. Knows
+no chat library.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from sqlite_utils import Database
 from bot.errors import EaselError
 from promptlib import forgetting
 from promptlib.cache import EmbeddingCache
-from promptlib.forgetting import NOBODY
 from promptlib.index import VectorIndex
 from promptlib.library import Library
+from promptlib.ratings import NOBODY
 
 log = logging.getLogger(__name__)
 
@@ -109,8 +110,8 @@ def people(db: Database) -> list[dict[str, Any]]:
     sql = f"""SELECT user AS person, (SELECT count(*) FROM jobs WHERE owner = user) AS jobs,
         (SELECT count(*) FROM ratings WHERE who = user) AS ratings,
         (SELECT count(*) FROM prompts WHERE owner = user) AS prompts
-        FROM ({there}) WHERE user NOT IN ('', ?) ORDER BY user"""
-    return list(db.query(sql, [NOBODY]))
+        FROM ({there}) WHERE user != '' AND user NOT GLOB ? ORDER BY user"""
+    return list(db.query(sql, [f"{NOBODY}*"]))
 
 
 def document(found: dict[str, Any]) -> bytes:

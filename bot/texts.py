@@ -179,10 +179,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "command_forget_me": ("导出并删除关于你的一切", "export, then delete what is stored about you"),
     "forget_me": (
         "这里是关于你的一切(共 {count} 条)。按下面的按钮会永久删除:请求、任务、图片、评分、设置和提示词;"
-        "别人评过分的提示词会留下,但不再属于你。以前做的备份不在此列;今天的张数还会不记名地数一天。无法恢复。",
+        "别人评过分的提示词会留下,你的名字换成一个代号。以前做的备份不在此列;今天的张数还会不记名地数一天。无法恢复。",
         "This is everything that is stored about you ({count} entries). The button deletes it for good: requests, jobs, "
-        "pictures, ratings, settings and prompts; prompts that others rated stay, but are no longer yours. "
-        "Backups made before are not reached, and today's pictures go on counting for a day, without your name. "
+        "pictures, ratings, settings and prompts; prompts that others rated stay, with a pseudonym "
+        "in place of your name. Backups made before are not reached, and today's pictures go on counting for a day, without your name. "
         "It cannot be undone.",
     ),
     "forget_in_private": ("请私聊我再用 /forget_me。", "Please send me /forget_me in private."),

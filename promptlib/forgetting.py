@@ -1,8 +1,9 @@
 """Taking a person out of the library: their ratings and their prompts, and every trace of the words.
 
-What others rated, or an admin promoted, stays without its owner and without the words it was asked for with. A row
-that goes leaves an empty one behind, so that every vector index learns that it is gone. Assumes that the caller holds
-a write transaction, on a connection with ``secure_delete``, or else the pages of the file keep what was deleted.
+What others rated, or an admin promoted, stays without the words it was asked for with, and with a pseudonym for its
+owner (`ratings.know_the_forgotten`). A row that goes leaves an empty one behind, so that every vector index learns
+that it is gone. Assumes that the caller holds a write transaction, on a connection with ``secure_delete``, or else the
+pages of the file keep what was deleted.
 """
 
 from __future__ import annotations
@@ -18,15 +19,12 @@ from promptlib import ratings
 from promptlib.rows import passage_text, searched_text
 from promptlib.scripts import searchable
 
-#: The owner of prompts that stay when their owner is forgotten: they still wait for nobody's rating but others'.
-NOBODY = "forgotten"
-
 _MINE = """
     SELECT id, text, removed,
         promoted IS 1 OR EXISTS (SELECT 1 FROM ratings WHERE prompt_id = id AND who != :who) AS stays
     FROM prompts WHERE owner = :who
 """
-_STAYS = "UPDATE prompts SET owner = ?, author = '', extra = '{}', changed = ? WHERE id = ?"
+_STAYS = "UPDATE prompts SET owner = forgotten(id, owner), author = '', extra = '{}', changed = ? WHERE id = ?"
 #: A prompt that was removed by hand keeps its key, which tells nothing, so that nobody brings it back.
 _GOES = """
     UPDATE prompts SET key = iif(removed = 'person', key, ?), text = '', negative = '', tags = '[]', source = '',
@@ -74,7 +72,7 @@ def forget(db: Database, who: str, revision: int) -> Forgotten:
     for row_id, text, removed, stays in mine:
         if stays and not removed:
             kept.append(passage_text(text, {}))
-            db.execute(_STAYS, [NOBODY, revision, row_id])
+            db.execute(_STAYS, [revision, row_id])
             words = searchable(searched_text(text, {}))
             db.execute("UPDATE prompts_words SET words = ? WHERE rowid = ?", [words, row_id])
         else:

@@ -54,6 +54,7 @@ class Library:
         self.db = db
         migrations.bring_up(db, migrations.library)
         self.identity: str = db.execute("SELECT identity FROM library").fetchone()[0]
+        ratings.know_the_forgotten(db, self.identity)
 
     @property
     def revision(self) -> int:

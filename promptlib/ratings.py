@@ -1,10 +1,11 @@
 """Scores and eligibility in the database: reads ratings, asks `promptlib.scoring`, writes what it says.
 
-Assumes that the caller holds a write transaction.
+Assumes that the caller holds a write transaction, on a connection that `know_the_forgotten` was told of.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,9 +14,13 @@ from sqlite_utils import Database
 
 from promptlib import scoring
 
+#: What the owners of prompts that stay when their owner is forgotten begin with; see `know_the_forgotten`.
+NOBODY = "forgotten"
+
 #: Whether a rating is of oneself. What a group's anonymous admins painted, under the group's name, may be anybody's:
-#: their ratings come under names of their own.
-_OWN = "(owner = who OR instr(owner, ':-'))"
+#: their ratings come under names of their own. Who was forgotten may paint the same again.
+_OWN = f"""(owner = who OR instr(owner, ':-')
+    OR (owner GLOB '{NOBODY}:*' AND owner = forgotten(prompts.id, who)))"""
 
 _RATINGS = f"""
     WITH these AS (SELECT value AS id FROM json_each(:ids)),
@@ -35,6 +40,19 @@ _VOTES = f"""
     SELECT count(*) FROM ratings JOIN prompts ON prompts.id = prompt_id
     WHERE who = ? AND counts AND NOT {_OWN} AND prompt_id != ? AND ratings.created > ?
 """
+
+
+def know_the_forgotten(db: Database, salt: str) -> None:
+    """Teach SQL ``forgotten(id, who)``: the owner of a prompt when that person is forgotten, a pseudonym.
+
+    It serves to know the same person again, or being forgotten would turn their ratings into somebody else's. Each
+    prompt has another, so that nobody sees which belong together.
+    """
+
+    def forgotten(prompt_id: int, who: str) -> str:
+        return f"{NOBODY}:{hashlib.sha256(f'{salt} {prompt_id} {who}'.encode()).hexdigest()}"
+
+    db.conn.create_function("forgotten", 2, forgotten, deterministic=True)
 
 
 def has_vote_left(db: Database, prompt_id: int, who: str, votes: int | None, since: str) -> bool:

@@ -112,7 +112,7 @@ def test_others_keep_what_is_theirs(lived: Assistant) -> None:
 def test_what_others_rated_stays_and_serves_them(lived: Assistant) -> None:
     lived.forget_person(USER)
     found = lived.tables.writer.find("a red apple rim light", lived.profile("sd15"), "telegram:9")
-    (stays,) = [hit.prompt for hit in found if hit.prompt.owner == "forgotten"]
+    (stays,) = [hit.prompt for hit in found if hit.prompt.owner.startswith("forgotten:")]
     assert "rim light" in stays.text and stays.extra == {}
 
 

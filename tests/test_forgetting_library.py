@@ -78,11 +78,36 @@ def test_what_others_rated_or_an_admin_promoted_stays_without_its_owner(library:
     assert library.forget("eve").kept == ("a cat", "a dog")
     for row_id in (rated, promoted):
         row = library.get(row_id)
-        assert (row.owner, row.extra, row.eligible, row.removed) == ("forgotten", {}, True, False)
+        assert row.owner.startswith("forgotten:")
+        assert (row.extra, row.eligible, row.removed) == ({}, True, False)
     assert library.search(SECRET) == []
     assert [one.id for one in library.search("cat")] == [rated]
     library.unrate(rated, "bob")
     assert not library.get(rated).eligible, "without an owner it still waits for a rating by somebody"
+
+
+def test_being_forgotten_does_not_make_ones_own_prompt_somebody_elses(library: Library) -> None:
+    row_id = painted(library, "a cat")
+    library.rate(row_id, "bob", 1)
+    library.forget("eve")
+    assert painted(library, "A cat.") == row_id, "the same once more"
+    before = library.get(row_id).score
+    by_herself = library.rate(row_id, "eve", 5, votes_a_day=0) - before
+    assert not library.get(row_id).eligible
+    library.unrate(row_id, "eve")
+    by_another = library.rate(row_id, "cid", 5) - before
+    assert 0 < by_herself < 0.4 * by_another
+    assert library.get(row_id).eligible
+    library.rescore()
+    assert library.get(row_id).score == before + by_another
+
+
+def test_nobody_sees_which_prompts_one_who_is_forgotten_painted(library: Library) -> None:
+    for text in ("a cat", "a dog"):
+        library.rate(painted(library, text), "bob", 5)
+    library.forget("eve")
+    owners = {row.owner for row in library.list(limit=100) if row.source == "painted"}
+    assert len(owners) == 2 and not any("eve" in owner for owner in owners)
 
 
 def test_what_was_removed_by_hand_is_emptied_and_cannot_come_back(library: Library) -> None:
