@@ -133,38 +133,55 @@ def forget(
     Args:
         stop: cancels all of a person's jobs.
         keep: notes what must outlive the jobs; part of the transaction that deletes them.
+        patience: seconds that their jobs have to stop.
 
     Raises:
         EaselError: a picture of theirs is still being painted.
     """
-    stop()
-    _await_the_worker(db, who, patience)
-    pictures = _delete_pictures(db, who)
-    # What can be made from the library again goes first: after a crash nobody would know what to look for.
-    cache = EmbeddingCache(db)
-    cache.forget(forgetting.passages(db, who))
-    taken = library.forget(who)
-    rows = {"prompts": taken.prompts, "ratings": taken.ratings}
-    with db.atomic():
-        keep()
-        rows |= _delete_rows(db, who)
+    deadline, cache, taken = time.monotonic() + patience, EmbeddingCache(db), None
+    while taken is None:
+        stop()
+        _await_the_worker(db, who, deadline)
+        taken = _take_out(db, library, cache, who, keep)
+    gone, kept = taken
     # Embedded here, and not while the index is held.
-    cache.passages(index.embedder, taken.kept)
+    cache.passages(index.embedder, kept)
     index.purge(library)
     _empty_the_log(db)
-    return Forgotten(rows, pictures, len(taken.kept))
+    return gone
 
 
-def _await_the_worker(db: Database, who: str, patience: float) -> None:
-    deadline = time.monotonic() + patience
-    while db.execute("SELECT 1 FROM jobs WHERE owner = ? AND status IN ('queued', 'running')", [who]).fetchall():
+def _take_out(
+    db: Database, library: Library, cache: EmbeddingCache, who: str, keep: Callable[[], object]
+) -> tuple[Forgotten, tuple[str, ...]] | None:
+    """Delete everything at once, and what of the prompts that stay is embedded; None if a job came in meanwhile."""
+    # Nobody else writes from here on, so no job of theirs begins, and no picture is noted.
+    db.execute("BEGIN IMMEDIATE")
+    with db.conn:
+        if _has_jobs(db, who):
+            return None
+        keep()
+        cache.forget(forgetting.passages(db, who))
+        taken = library.forget(who)
+        pictures = _delete_pictures(db, who)
+        rows = {"prompts": taken.prompts, "ratings": taken.ratings} | _delete_rows(db, who)
+    return Forgotten(rows, pictures, len(taken.kept)), taken.kept
+
+
+def _has_jobs(db: Database, who: str) -> bool:
+    sql = "SELECT 1 FROM jobs WHERE owner = ? AND status IN ('queued', 'running')"
+    return db.execute(sql, [who]).fetchone() is not None
+
+
+def _await_the_worker(db: Database, who: str, deadline: float) -> None:
+    while _has_jobs(db, who):
         if time.monotonic() > deadline:
             raise EaselError("A picture of this person is still being painted; try again when it is done.")
         time.sleep(0.1)
 
 
 def _delete_pictures(db: Database, who: str) -> int:
-    """Delete the files; the rows that name them go afterwards, so that nothing is left over by a crash."""
+    """Delete the files; the rows that name them go with the end of the transaction, so a crash leaves nothing over."""
     deleted = 0
     for (path,) in db.execute(f"SELECT path FROM pictures WHERE job_id IN ({_JOBS})", {"who": who}).fetchall():
         deleted += Path(path).exists()

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 from conftest import CHAT, USER, rows
+from sqlite_utils import Database
 
 from bot import forgetting
 from bot.assistant import Assistant
 from bot.errors import EaselError
 from bot.messages import Incoming
 from pipeline.jobs import Job, Picture
+from pipeline.queue import JobQueue
+from promptlib.library import Library
 
 Make = Callable[..., Incoming]
 OTHER, GROUP = "telegram:8", "telegram:-500"
@@ -137,6 +143,47 @@ def test_a_picture_that_does_not_stop_is_told_and_nothing_is_deleted(lived: Assi
     with pytest.raises(EaselError, match="still being painted"):
         forgetting.forget(tables.db, tables.library, lived.index, USER, stop=lambda: None, patience=0.05)
     assert len(lived.about_person(USER)["pictures"]) == 3
+
+
+def test_what_is_painted_while_somebody_is_forgotten_leaves_no_file(
+    lived: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, forget = lived.tables.queue.list(owner=USER)[0], Library.forget
+    late = lived.settings.images / "late.png"
+
+    def meanwhile(library: Library, who: str) -> object:
+        """Another process, which may be kept waiting and then comes afterwards."""
+        connection = sqlite3.connect(lived.settings.database, timeout=0.01)
+        with closing(connection), suppress(sqlite3.OperationalError):
+            queue = JobQueue(Database(connection))
+            added = queue.add(job, claimed=True)
+            late.write_bytes(b"picture")
+            queue.add_picture(Picture(added.id, 1, added.seed, str(late)))
+            queue.finish(added.id)
+        return forget(library, who)
+
+    monkeypatch.setattr(Library, "forget", meanwhile)
+    lived.forget_person(USER)
+    assert not late.exists() and lived.tables.queue.list(owner=USER) == []
+
+
+def test_a_job_that_comes_in_while_one_waits_is_stopped_too(lived: Assistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables, wait = lived.tables, forgetting._await_the_worker
+    late = [tables.queue.list(owner=USER)[0]]
+    stopped: list[int] = []
+
+    def and_then(*arguments: Any) -> None:
+        wait(*arguments)
+        if late:
+            tables.queue.add(late.pop(), claimed=True)
+
+    def stop() -> None:
+        running = tables.queue.list(owner=USER, status="running")
+        stopped.extend(tables.queue.stopped(one.id).id for one in running)
+
+    monkeypatch.setattr(forgetting, "_await_the_worker", and_then)
+    forgetting.forget(tables.db, tables.library, lived.index, USER, stop=stop)
+    assert len(stopped) == 1 and tables.queue.list(owner=USER) == []
 
 
 def test_twice_is_as_good_as_once(lived: Assistant) -> None:
