@@ -161,9 +161,9 @@ def _folded(prompt: str) -> str:
 def remove_everywhere(reports: Reports, library: Library, queue: JobQueue, text: str, by: str) -> list[Job]:
     """Take a prompt out of everything; the jobs it was painted in, whose messages are to go as well."""
     reports.ban(text, by)
-    for prompt in library.with_text(text):
+    for prompt in library.with_text(text, _folded):
         library.remove(prompt)
-    jobs = queue.with_prompt(text)
+    jobs = queue.with_prompt(text, _folded)
     for one in jobs:
         if not one.over:
             queue.cancel(one.id)

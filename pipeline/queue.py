@@ -236,9 +236,14 @@ class JobQueue:
         )
         return dict.fromkeys(STATUSES, 0) | {row["status"]: row["n"] for row in rows}
 
-    def with_prompt(self, prompt: str) -> Jobs:
-        """Every job that paints exactly this, oldest first."""
-        return [_job(row) for row in self.db.query("SELECT * FROM jobs WHERE prompt = ? ORDER BY id", [prompt])]
+    def with_prompt(self, prompt: str, folded: Callable[[str], str] = str) -> Jobs:
+        """Every job that paints this, oldest first.
+
+        Args:
+            folded: a prompt as it is compared; as it stands, unless told otherwise.
+        """
+        rows, wanted = self.db.query("SELECT * FROM jobs ORDER BY id"), folded(prompt)
+        return [_job(row) for row in rows if folded(row["prompt"]) == wanted]
 
     def pictures(self, job_id: int) -> Pictures:
         rows = self.db.query("SELECT * FROM pictures WHERE job_id = ? ORDER BY position", [job_id])

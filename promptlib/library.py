@@ -8,7 +8,7 @@ their own on the same file.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -203,11 +203,14 @@ class Library:
             WHERE prompts_words MATCH ? AND p.removed = '' ORDER BY w.rank, p.id LIMIT ?"""
         return [from_row(row) for row in self.db.query(sql, [expression, limit])]
 
-    def with_text(self, text: str) -> Sequence[int]:
-        """The ids of all prompts that are not removed and say exactly this, in whatever dialect."""
-        return [
-            row_id for (row_id,) in self.db.execute("SELECT id FROM prompts WHERE text = ? AND removed = ''", [text])
-        ]
+    def with_text(self, text: str, folded: Callable[[str], str] = str) -> Sequence[int]:
+        """The ids of all prompts that are not removed and say this, in whatever dialect.
+
+        Args:
+            folded: a text as it is compared; as it stands, unless told otherwise.
+        """
+        rows, wanted = self.db.execute("SELECT id, text FROM prompts WHERE removed = ''"), folded(text)
+        return [row_id for row_id, said in rows if folded(said) == wanted]
 
     def remove(self, prompt_id: int) -> None:
         """Take a prompt out for good: never retrieved, never imported again, until `restore`."""

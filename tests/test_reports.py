@@ -15,6 +15,7 @@ from bot.reports import DISMISSED, MOST, REMOVED, Reports
 from bot.showing import shown_files
 from bot.store import open_database
 from pipeline.jobs import Job, Picture
+from promptlib.records import LibraryPrompt
 
 Make = Callable[..., Incoming]
 OTHER = "telegram:8"
@@ -79,6 +80,22 @@ def test_a_prompt_is_removed_everywhere(assistant: Assistant, incoming: Make, tm
     assert len(assistant.index) == before - 1
     hits = tables.writer.find("a purple walrus on a unicycle", assistant.profile("sd15"), USER)
     assert "unicycle" not in " ".join(hit.prompt.text for hit in hits)
+
+
+def test_other_case_and_spacing_are_removed_with_it(assistant: Assistant, incoming: Make) -> None:
+    for chat in (CHAT, OTHER):
+        assistant.set_raw(chat, True)
+    first = requested(assistant, incoming("a purple walrus"))
+    second = requested(assistant, incoming("A purple  Walrus", user=OTHER, chat=OTHER))
+    kept = requested(assistant, incoming("a purple walrus, smiling"))
+    assert (first.prompt, second.prompt) == ("a purple walrus", "A purple  Walrus")
+    assistant.rate(second.id, OTHER, 5)
+    library = assistant.tables.library
+    shouted = library.add(LibraryPrompt(0, "A PURPLE WALRUS", negative="blurry", source="painted"))[0]
+    assert [job.id for job in assistant.remove_everywhere(first.id, "telegram:1")] == [first.id, second.id]
+    assert [assistant.job(job.id).status for job in (second, kept)] == ["cancelled", "queued"]
+    assert library.get(shouted).removed
+    assert not [prompt for prompt in library.search("walrus") if prompt.source == "painted"]
 
 
 def test_what_was_removed_is_painted_no_more_by_whomever(assistant: Assistant, incoming: Make) -> None:
