@@ -30,7 +30,7 @@ from bot.progress import Progress, Status
 from bot.settings import Settings
 from bot.texts import language_of, say
 from bot.wire import Moved, Post, Refused, Unsent, Wire, insist, once
-from pipeline.errors import PipelineError
+from pipeline.errors import NoSuchJob, PipelineError
 from pipeline.jobs import Job
 from promptlib.errors import PromptlibError
 
@@ -292,6 +292,13 @@ class Desk:
         try:
             return self.assistant.delivery(job_id).chat == chat or self.assistant.is_admin(user)
         except EaselError:
+            return False
+
+    def asked(self, user: str, job_id: int) -> bool:
+        """Whether somebody asked for a job, in whichever chat."""
+        try:
+            return self.assistant.job(job_id).owner == user
+        except NoSuchJob:
             return False
 
     async def _talk(self, incoming: Incoming, answer: Answer) -> None:

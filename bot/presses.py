@@ -49,6 +49,8 @@ def denied(desk: Desk, press: Press, user: str, chat: str) -> str:
     """
     if press.action in WITHOUT_JOB:
         return ""
+    if press.action == buttons.CANCEL and desk.asked(user, press.job):
+        return ""  # /status lists what somebody waits for in all their chats
     if not desk.owns(user, chat, press.job):
         return "gone"
     if press.action not in FOR_REQUESTER or desk.assistant.is_admin(user):

@@ -98,6 +98,20 @@ def test_people_cancel_their_own_and_nobody_elses(api: BotApi, bot: RunningBot) 
     assert not api.messages(GROUP, "photo")
 
 
+def test_what_was_asked_for_in_a_group_is_cancelled_in_private(api: BotApi, bot: RunningBot) -> None:
+    api.say(1, f"@{api.me['username']} a cat", chat=GROUP, chat_type="supergroup")
+    running(bot, 1)
+    for user in (1, 2):
+        api.say(user, "/status")
+    shown, others = text(api, 1, "#1"), text(api, 2, "没有在等的任务")
+    for data in ("c:1", "c:77"):
+        query = api.press_data(2, others, data)
+        assert "不在了" in str(api.wait_for(lambda query=query: api.answers.get(query))["text"])  # type: ignore[misc]
+    assert bot.assistant.job(1).status == "running"
+    assert pressed(api, 1, shown, "c:1") == "正在停下…"
+    cancelled(bot, 1)
+
+
 def test_status_lists_what_one_waits_for_and_cancels_it(api: BotApi, bot: RunningBot) -> None:
     api.say(1, "/status")
     assert "没有上限" in text(api, 1, "没有在等的任务")["text"]
