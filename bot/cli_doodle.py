@@ -76,7 +76,7 @@ def evaluate(work: Path | None, model: Path | None, limit: int | None, judge_bat
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @work
 @click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A model folder.")
-@click.option("--style", help="A style of the vocabulary; default: all.")
+@click.option("--style", help="A style of the vocabulary; default: all by turns.")
 def sheet(file: Path, work: Path | None, model: Path | None, style: str | None) -> None:
     """Paint a contact sheet of all subjects into FILE."""
     from pipeline.doodle import steps

@@ -102,6 +102,7 @@ def plain() -> None:
     import torch
     from diffusers import DiffusionPipeline
 
+    from pipeline.doodle.evaluate import GUIDANCE, STEPS
     from pipeline.doodle.steps import SHIPPED
 
     pipe = DiffusionPipeline.from_pretrained(SHIPPED, use_safetensors=True, dtype=torch.float32)
@@ -109,7 +110,8 @@ def plain() -> None:
 
     def paint() -> None:
         generator = torch.Generator().manual_seed(1)
-        pipe("red apple, 3d render, white background", num_inference_steps=20, guidance_scale=2.5, generator=generator)
+        caption = "red apple, 3d render, white background"
+        pipe(caption, num_inference_steps=STEPS, guidance_scale=GUIDANCE, generator=generator)
 
     paint()
     row("plain diffusers call, warm, a picture", median(paint, 5), "s")

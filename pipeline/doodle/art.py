@@ -69,13 +69,6 @@ PACKAGES = (
         "MIT",
         "Microsoft, packaged by Iconify",
     ),
-    Package(
-        "@iconify-json/twemoji",
-        "1.2.5",
-        "sha512-uKpuIEV0v6K5BW3Mjdyl+XKFVAbbcPxAgifKvEMtZoUZB5+YiY5zaMm2uNNCxyXzAWU9yNLlj41WU6/mvgALsw==",
-        "CC BY 4.0",
-        "Twitter and contributors",
-    ),
 )
 
 

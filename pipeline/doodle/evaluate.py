@@ -20,9 +20,11 @@ from PIL import Image
 from pipeline.doodle.judge import Classifier, seen
 from pipeline.doodle.recolor import main_region, nearest_color, recolor
 from pipeline.doodle.vocabulary import Vocabulary
+from pipeline.profiles import BUILT_IN, load_profiles
 
 Floats = NDArray[np.float32]
-STEPS, GUIDANCE = 20, 2.5
+#: As people get them.
+STEPS, GUIDANCE = (getattr(load_profiles(BUILT_IN)["doodle"], name) for name in ("steps", "guidance"))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from pipeline.doodle.vocabulary import PATH, TRAINING, Vocabulary, load_vocabulary
+from pipeline.doodle.vocabulary import PATH, Vocabulary, load_vocabulary
 from pipeline.errors import DoodleError
 
 #: The model that ships with easel.
@@ -48,7 +48,7 @@ def _counter(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: show(done / total, f"{done}/{total}")
 
 
-def fetch(folder: Path, words: Path = TRAINING) -> tuple[Vocabulary, Any, Path]:
+def fetch(folder: Path, words: Path = PATH) -> tuple[Vocabulary, Any, Path]:
     """The vocabulary, its art, downloaded and rendered as far as they are not yet, and the folder of its own files."""
     from pipeline.doodle import art
 
@@ -82,7 +82,7 @@ def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
         vae = training.polish_autoencoder(vae, net, pictures, vocabulary, encoded, folder, minutes * POLISH, progress)
     pipeline = model.make_pipeline(net.tokenizer, net.text_encoder, net.unet, vae)
     model.save(pipeline.to("cpu"), out)
-    (out / TRAINING.name).write_bytes(TRAINING.read_bytes())
+    (out / PATH.name).write_bytes(PATH.read_bytes())
     echo(f"saved {out}")
 
 
@@ -153,7 +153,7 @@ def _painted(folder: Path, model: Path | None) -> Path:
 
 
 def sheet(folder: Path, file: Path, model: Path | None, style: str | None, echo: Echo) -> None:
-    """Paint every subject once per style on white, all into one picture."""
+    """Paint every subject once on white, in one style or in all by turns, all into one picture."""
     from pipeline.doodle import evaluate as judge
 
     vocabulary = load_vocabulary((model or SHIPPED) / PATH.name)
@@ -166,9 +166,10 @@ def sheet(folder: Path, file: Path, model: Path | None, style: str | None, echo:
     except OSError as error:
         raise DoodleError(f"{file} cannot be written ({error.strerror}); choose another place.") from error
     chosen = [
-        judge.Case(i, j, "", "white", f"{subject.name}, {name}, white background", seed=7)
+        judge.Case(
+            i, i % len(styles), "", "white", f"{subject.name}, {styles[i % len(styles)]}, white background", seed=7
+        )
         for i, subject in enumerate(vocabulary.subjects)
-        for j, name in enumerate(styles)
     ]
     pictures = []
     with _counter("painting") as counter:
@@ -176,5 +177,5 @@ def sheet(folder: Path, file: Path, model: Path | None, style: str | None, echo:
             pictures.append(picture)
             counter(len(pictures), len(chosen))
     labels = [vocabulary.subjects[case.subject].name for case in chosen]
-    judge.contact_sheet(pictures, labels, columns=16).save(file)
+    judge.contact_sheet(pictures, labels, columns=20, side=72).save(file)
     echo(f"saved {file}")

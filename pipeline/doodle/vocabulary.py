@@ -14,10 +14,8 @@ from typing import Any
 
 from pipeline.errors import DoodleError
 
-#: What the shipped weights know.
+#: What the shipped weights know, and what `easel doodle train` teaches.
 PATH = Path(__file__).resolve().parents[2] / "data" / "doodle" / "vocabulary.json"
-#: What `easel doodle train` teaches: the vocabulary of the weights to come.
-TRAINING = PATH.parent / "next" / "vocabulary.json"
 
 
 @dataclass(frozen=True)
