@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from promptlib import lexicon as lexicons
 from promptlib.compose import compose
 from promptlib.dialects import DIALECTS, DialectError, dialect
 from promptlib.dialects.doodle import VocabularyError, read_vocabulary
@@ -152,6 +153,55 @@ def test_english_is_said_in_chinese_where_the_lexicon_knows_it(text: str, prompt
 )
 def test_doodle_speaks_its_own_vocabulary(doodle: Target, text: str, prompt: str) -> None:
     assert compose(understand(text), [], doodle).positive == prompt
+
+
+@pytest.fixture
+def next_doodle() -> Target:
+    path = Path(__file__).parents[1] / "data" / "doodle" / "next" / "vocabulary.json"
+    return Target("doodle", "doodle", width=256, height=256, negative=False, vocabulary=str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("a coloring page of a unicorn", "unicorn, line art, white background"),
+        ("画一张恐龙的简笔画", "dinosaur, line art, white background"),
+        ("给孩子画一张涂色画,要有一只大象", "elephant, line art, white background"),
+        ("outline of a butterfly", "butterfly, line art, white background"),
+        ("minimalist logo of a fox", "fox, flat vector, white background"),
+        ("一把吉他,极简", "guitar, flat vector, white background"),
+        ("a green dinosaur, flat style", "green dinosaur, flat vector, white background"),
+        ("a flat tire", "wheel, 3d render, white background"),
+        ("a sticker of a fox with bold outlines", "fox, 3d render, white background"),
+        ("a black and white drawing of a cat", "cat, line art, white background"),
+        ("黑白线稿,一朵玫瑰", "rose, line art, white background"),
+        ("橙子", "orange, 3d render, white background"),
+        ("an orange cat", "orange cat, 3d render, white background"),
+        ("红灯笼", "red lantern, 3d render, white background"),
+        ("a chocolate bar", "chocolate bar, 3d render, white background"),
+        ("blue heart", "blue heart, 3d render, white background"),
+        ("一个红心和一颗星星", "red heart and star, side by side, 3d render, white background"),
+        ("一只小猫", "cat, 3d render, white background"),
+        ("马戏团帐篷", "circus tent, 3d render, white background"),
+        ("fork and knife", "fork and knife, 3d render, white background"),
+        ("a pair of dolphins", "dolphin, two, 3d render, white background"),
+        ("一对天鹅", "swan, two, 3d render, white background"),
+        ("a pair of glasses", "glasses, 3d render, white background"),
+        ("a pair of jeans", "jeans, 3d render, white background"),
+        ("a cat on the left side", "cat, on the left, 3d render, white background"),
+        ("狮子和老虎并排", "lion and tiger, side by side, 3d render, white background"),
+        ("a hammock", "bed, 3d render, white background"),
+        ("baseball bat", "baseball, 3d render, white background"),
+        ("起重机", "tractor, 3d render, white background"),
+    ],
+)
+def test_the_larger_vocabulary_is_spoken_as_people_ask(next_doodle: Target, text: str, prompt: str) -> None:
+    assert compose(understand(text), [], next_doodle).positive == prompt
+
+
+def test_what_looks_like_a_thing_is_in_the_vocabulary(next_doodle: Target) -> None:
+    vocabulary, groups = read_vocabulary(next_doodle.vocabulary), lexicons.load().groups
+    assert not [kind for kind in groups["lookalikes"].values() if kind not in vocabulary.lists["subjects"]]
 
 
 def test_what_doodle_does_not_know_becomes_what_it_is_a_kind_of(doodle: Target) -> None:

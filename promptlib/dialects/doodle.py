@@ -33,6 +33,9 @@ _GOOD = 3.2
 KINDS = ("subjects", "styles", "colors", "backgrounds", "arrangements")
 
 
+_PAIR, _PLURAL = re.compile(r"(?:a )?pair of "), re.compile(r"[^us]s$")
+
+
 class VocabularyError(PromptlibError):
     """The embedded model's vocabulary cannot be read."""
 
@@ -50,6 +53,7 @@ class Vocabulary:
                 for synonym in (*synonyms.get("en", ()), *synonyms.get("zh", ())):
                     table.setdefault(synonym.lower(), word)
         names = sorted(map(re.escape, self.names["subjects"]), key=len, reverse=True)
+        self._phrased = [(name, style) for name, style in self.names["styles"].items() if " " in name]
         # A Latin name ends where the word ends, but for the plural; Chinese has no such sign.
         latin, other = ([n for n in names if n.isascii() is kind] for kind in (True, False))
         self._subjects = re.compile(rf"\b({'|'.join(latin) or '(?!)'})(?:s|es)?\b|({'|'.join(other) or '(?!)'})")
@@ -59,6 +63,12 @@ class Vocabulary:
         table, lexicon = self.names[kind], lexicons.load()
         forms = [text.lower(), lexicon.lemma(text), *lexicon.singulars(text.lower())]
         return next((table[form] for form in forms if form in table), None)
+
+    def style(self, text: str) -> str | None:
+        """The style that a text is a name of; one of several words may also stand in it ("simple line drawing")."""
+        if found := self.find("styles", text) or self.find("styles", text.lower().removesuffix(" style")):
+            return found
+        return next((style for name, style in self._phrased if f" {name} " in f" {text.lower()} "), None)
 
     def spelled(self, text: str) -> list[str]:
         """The subjects whose names stand in a text, in its order; of overlapping names the longest."""
@@ -123,7 +133,7 @@ class Doodle(Dialect):
         self, brief: Brief, vocabulary: Vocabulary, nearest: Nearest | None, draft: Draft, used: set[int]
     ) -> list[Tag]:
         """The main thing, and one more where the person named two that the model knows."""
-        named, spelled = list(_things(brief)), vocabulary.spelled(brief.text)
+        named, spelled = list(_things(brief, vocabulary)), vocabulary.spelled(brief.text)
         found = _choose(named, vocabulary, nearest) if named else None
         if (not found or found[3] == "unknown") and spelled:
             # The last one: who a picture is for is mostly said before what it shall show.
@@ -139,41 +149,50 @@ class Doodle(Dialect):
             draft.notes.append(("only_one_subject", {"asked": named[0][1].text, "used": name}))
         used.add(index)
         # The brief knows a tent where the vocabulary knows a circus tent.
-        whole = vocabulary.spelled(f"{brief.phrases[index].text} {brief.phrases[index].source}")
+        whole = vocabulary.spelled(brief.phrases[index].source) or vocabulary.spelled(brief.phrases[index].text)
         name = next((longer for longer in whole if f" {name}" in longer or f"{name} " in longer), name)
         # A vocabulary without this arrangement is of a model that has never seen two things together.
         pairs = "side by side" in vocabulary.lists["arrangements"]
         second = next(iter(_others(brief, vocabulary, index, name)), None) if pairs else None
         # A colour named for the whole picture is the main thing's.
         color = _color(brief, brief.phrases[index], vocabulary, used)
-        tags = [_thing(brief.phrases[index], word, name, color, origin)]
+        tags = [_thing(vocabulary, brief.phrases[index], word, name, color, origin)]
         if second:
             at, other, known = second
             used.add(at)
-            tags.append(_thing(brief.phrases[at], other, known, _own_color(brief.phrases[at], vocabulary), "known"))
+            own = _own_color(brief.phrases[at], vocabulary)
+            tags.append(_thing(vocabulary, brief.phrases[at], other, known, own, "known"))
         return tags
 
     def _arrangement(self, brief: Brief, vocabulary: Vocabulary, things: list[Tag], used: set[int]) -> list[Tag]:
         """How many, how large, on which side; of two things only that they stand side by side."""
         main = [phrase for index, phrase in enumerate(brief.phrases) if index in used and phrase.slot == "subject"][:1]
-        words = [(word, phrase) for phrase in main for word in phrase.words if word.kind in ("number", "adjective")]
+        words = [
+            (word.text, phrase) for phrase in main for word in phrase.words if word.kind in ("number", "adjective")
+        ]
+        plural = any(_PLURAL.search(thing.text) for thing in things)
+        # A pair of glasses is one thing, a pair of dolphins is two.
+        words += [("two", phrase) for phrase in main if not plural and _PAIR.match(phrase.text)]
         for index, phrase in enumerate(brief.phrases):
-            if phrase.slot in ("setting", "camera") and vocabulary.find("arrangements", phrase.text):
+            text = " ".join(w.text for w in phrase.words if w.text and w.kind not in ("relation", "article"))
+            fits = (name for name in (phrase.text, text) if vocabulary.find("arrangements", name))
+            if phrase.slot in ("setting", "camera", "action") and (place := next(fits, "")):
                 used.add(index)
-                words += [(word, phrase) for word in phrase.words]
-        found = {vocabulary.find("arrangements", word.text): phrase for word, phrase in words if word.text}
+                words.append((place, phrase))
+        found = {vocabulary.find("arrangements", text): phrase for text, phrase in words if text}
+        if len(things) > 1:
+            return [Tag("side by side", "camera", "words")]
         # One arrangement a picture, and the number matters most.
-        fitting = [name for name in vocabulary.lists["arrangements"] if name in found and len(things) == 1]
+        fitting = [name for name in vocabulary.lists["arrangements"] if name in found]
         chosen = next((name for name in ("three", "two") if name in fitting), fitting[-1] if fitting else None)
         return [Tag(chosen, "camera", "words", found[chosen].source)] if chosen else []
 
     def _style(self, brief: Brief, vocabulary: Vocabulary, used: set[int]) -> Tag:
         for index, phrase in enumerate(brief.phrases):
-            if phrase.slot in ("style", "medium", "artist"):
-                for text in (phrase.text, *[w.text for w in phrase.words], *[w.source for w in phrase.words]):
-                    if text and (style := vocabulary.find("styles", text)):
-                        used.add(index)
-                        return Tag(style, "style", "words", phrase.source)
+            for text in _style_words(phrase):
+                if text and (style := vocabulary.style(text)):
+                    used.add(index)
+                    return Tag(style, "style", "words", phrase.source)
         default = DEFAULT_STYLE if DEFAULT_STYLE in vocabulary.lists["styles"] else vocabulary.lists["styles"][0]
         return Tag(default, "style", "house")
 
@@ -190,6 +209,20 @@ class Doodle(Dialect):
         return Tag(f"{name or DEFAULT_BACKGROUND} background", "setting", "house")
 
 
+def _style_words(phrase: Phrase) -> Iterable[str]:
+    """What a phrase may say of the style: all of it, then word by word, a coloring page before its minimalism.
+
+    A thing's own words say nothing of it: a flat tyre is no flat vector.
+    """
+    yield phrase.text
+    format = [word for word in phrase.nouns() if word.domain in FORMAT_DOMAINS]
+    if phrase.slot in ("style", "medium", "artist") or len(format) == len(phrase.nouns()):
+        for word in reversed(phrase.words):
+            yield from (word.source, word.text)
+    else:
+        yield from (word.text for word in format if word.domain == "format")
+
+
 def _part(hit: Hit, slot: str) -> str:
     return next((tag.text for tag in hit.prompt.tags if tag.slot == slot), "")
 
@@ -199,13 +232,17 @@ def _uncolored(subject: str, colors: Sequence[str]) -> str:
     return subject.removeprefix(color + " ") if color else subject
 
 
-def _things(brief: Brief) -> Iterable[tuple[int, Word]]:
-    """Everything named that may be the subject, the main subjects first."""
+def _things(brief: Brief, vocabulary: Vocabulary) -> Iterable[tuple[int, Word]]:
+    """Everything named that may be the subject, the main subjects first; a heart or an eye where nothing else is."""
     for slots in (("subject",), ("action", "setting", "attribute", "other")):
         for index, phrase in enumerate(brief.phrases):
             for word in reversed(phrase.nouns()):
                 if phrase.slot in slots and word.domain not in FORMAT_DOMAINS and word.text != "background":
                     yield index, word
+    for index, phrase in enumerate(brief.phrases):
+        head = phrase.head
+        if head and phrase.slot == "subject" and head.domain == "part" and _known(vocabulary, head):
+            yield index, head
 
 
 def _others(brief: Brief, vocabulary: Vocabulary, main: int, name: str) -> Iterable[tuple[int, Word, str]]:
@@ -214,11 +251,15 @@ def _others(brief: Brief, vocabulary: Vocabulary, main: int, name: str) -> Itera
         word = phrase.head
         if index == main or word is None or phrase.slot not in ("subject", "setting") or word.domain in FORMAT_DOMAINS:
             continue
-        if (known := _known(vocabulary, word)) and known != name:
+        # The knife of a fork and knife is no second one.
+        if (known := _known(vocabulary, word)) and known != name and word.text not in name.split():
             yield index, word, known
 
 
-def _thing(phrase: Phrase, word: Word, name: str, color: str, origin: str) -> Tag:
+def _thing(vocabulary: Vocabulary, phrase: Phrase, word: Word, name: str, color: str, origin: str) -> Tag:
+    own, _, plain = name.partition(" ")
+    if color and plain and own != color and own in vocabulary.lists["colors"] and vocabulary.find("subjects", plain):
+        name = plain  # a blue heart, not a blue red heart
     text = f"{color} {name}" if color and not name.startswith(color + " ") else name
     if origin != "nearest":
         origin = "translation" if word.source else "words"
@@ -251,9 +292,10 @@ def _choose(
 
 
 def _hypernym(vocabulary: Vocabulary, word: Word) -> str | None:
-    """The vocabulary's word for what a thing is a kind of."""
-    table, text = lexicons.load().groups.get("hypernyms", {}), lexicons.load().lemma(word.text)
-    for start in (text, text.split()[-1] if text else ""):
+    """The vocabulary's word for what a thing is a kind of, or for what looks most like it."""
+    groups, text = lexicons.load().groups, lexicons.load().lemma(word.text)
+    table = {**groups.get("hypernyms", {}), **groups.get("lookalikes", {})}
+    for start in (word.text.lower(), text, text.split()[-1] if text else ""):
         step, seen = start, set[str]()
         while step and step not in seen:
             if found := vocabulary.find("subjects", step):
@@ -281,12 +323,17 @@ def _own_color(phrase: Phrase, vocabulary: Vocabulary) -> str:
     for word in phrase.words:
         if word.kind == "color" and (color := _basic_color(vocabulary, word)):
             return color
-        if word.kind == "noun" and (named := vocabulary.find("colors", word.text.split()[0])):
+        first, _, rest = word.text.partition(" ")
+        if not rest or word.kind != "noun" or word.text.lower() in vocabulary.lists["subjects"]:
+            continue  # neither a rose nor a chocolate bar is named for its colour
+        if named := vocabulary.find("colors", first):
             return named  # an orange cat has its colour in its name
     return ""
 
 
 def _basic_color(vocabulary: Vocabulary, word: Word) -> str:
+    if " and " in word.text:
+        return ""  # nothing is black and white in one colour
     plain = lexicons.load().groups.get("basic_colors", {})
     last = word.text.split()[-1] if word.text else ""
     for text in (word.source, word.text, plain.get(word.text, ""), last, plain.get(last, "")):
