@@ -156,8 +156,8 @@ def test_doodle_speaks_its_own_vocabulary(doodle: Target, text: str, prompt: str
 
 
 @pytest.fixture
-def next_doodle() -> Target:
-    path = Path(__file__).parents[1] / "data" / "doodle" / "next" / "vocabulary.json"
+def shipped_doodle() -> Target:
+    path = Path(__file__).parents[1] / "data" / "doodle" / "vocabulary.json"
     return Target("doodle", "doodle", width=256, height=256, negative=False, vocabulary=str(path))
 
 
@@ -195,12 +195,19 @@ def next_doodle() -> Target:
         ("起重机", "tractor, 3d render, white background"),
     ],
 )
-def test_the_larger_vocabulary_is_spoken_as_people_ask(next_doodle: Target, text: str, prompt: str) -> None:
-    assert compose(understand(text), [], next_doodle).positive == prompt
+def test_the_larger_vocabulary_is_spoken_as_people_ask(shipped_doodle: Target, text: str, prompt: str) -> None:
+    assert compose(understand(text), [], shipped_doodle).positive == prompt
 
 
-def test_what_looks_like_a_thing_is_in_the_vocabulary(next_doodle: Target) -> None:
-    vocabulary, groups = read_vocabulary(next_doodle.vocabulary), lexicons.load().groups
+@pytest.mark.parametrize(
+    ("text", "lost"), [("five cats", ["five"]), ("四只兔子", ["four"]), ("two cats and a dog", ["two"]), ("两只猫", [])]
+)
+def test_a_number_that_cannot_be_painted_is_told(shipped_doodle: Target, text: str, lost: list[str]) -> None:
+    assert [tag.text for tag, _ in compose(understand(text), [], shipped_doodle).dropped] == lost
+
+
+def test_what_looks_like_a_thing_is_in_the_vocabulary(shipped_doodle: Target) -> None:
+    vocabulary, groups = read_vocabulary(shipped_doodle.vocabulary), lexicons.load().groups
     assert not [kind for kind in groups["lookalikes"].values() if kind not in vocabulary.lists["subjects"]]
 
 

@@ -96,7 +96,7 @@ class Doodle(Dialect):
         draft = Draft([])
         used: set[int] = set()
         things = self._subjects(brief, vocabulary, nearest, draft, used)
-        arrangement = self._arrangement(brief, vocabulary, things, used)
+        arrangement = self._arrangement(brief, vocabulary, things, draft, used)
         style = self._style(brief, vocabulary, used)
         background = self._background(brief, vocabulary, things, used)
         draft.tags += [*things, *arrangement, style, background]
@@ -164,7 +164,9 @@ class Doodle(Dialect):
             tags.append(_thing(vocabulary, brief.phrases[at], other, known, own, "known"))
         return tags
 
-    def _arrangement(self, brief: Brief, vocabulary: Vocabulary, things: list[Tag], used: set[int]) -> list[Tag]:
+    def _arrangement(
+        self, brief: Brief, vocabulary: Vocabulary, things: list[Tag], draft: Draft, used: set[int]
+    ) -> list[Tag]:
         """How many, how large, on which side; of two things only that they stand side by side."""
         main = [phrase for index, phrase in enumerate(brief.phrases) if index in used and phrase.slot == "subject"][:1]
         words = [
@@ -180,11 +182,15 @@ class Doodle(Dialect):
                 used.add(index)
                 words.append((place, phrase))
         found = {vocabulary.find("arrangements", text): phrase for text, phrase in words if text}
+        # One arrangement a picture, and the number matters most.
+        fitting = [name for name in vocabulary.lists["arrangements"] if name in found and len(things) == 1]
+        chosen = next((name for name in ("three", "two") if name in fitting), fitting[-1] if fitting else None)
+        for number in (word for phrase in main for word in phrase.words if word.kind == "number"):
+            kept = chosen and vocabulary.find("arrangements", number.text) == chosen
+            if number.text not in ("one", "1") and not kept:
+                draft.dropped.append((Tag(number.text, "subject", "words", number.source), "vocabulary"))
         if len(things) > 1:
             return [Tag("side by side", "camera", "words")]
-        # One arrangement a picture, and the number matters most.
-        fitting = [name for name in vocabulary.lists["arrangements"] if name in found]
-        chosen = next((name for name in ("three", "two") if name in fitting), fitting[-1] if fitting else None)
         return [Tag(chosen, "camera", "words", found[chosen].source)] if chosen else []
 
     def _style(self, brief: Brief, vocabulary: Vocabulary, used: set[int]) -> Tag:
