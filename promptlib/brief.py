@@ -87,6 +87,7 @@ class Brief:
         settings: further parameters found in a pasted prompt, such as steps.
         notes: codes and values for the faces to put into words.
         lent: what the library lent to the prompt of this brief, so that a refinement keeps the look.
+        recent: words that refinements brought and that still stand, the last one last.
     """
 
     kind: str
@@ -105,6 +106,7 @@ class Brief:
     settings: dict[str, str] = field(default_factory=dict)
     notes: tuple[tuple[str, dict[str, str]], ...] = ()
     lent: tuple[Tag, ...] = ()
+    recent: tuple[str, ...] = ()
 
     def query(self) -> str:
         """What to look for in the library: the words without punctuation, as a sentence embeds best."""
@@ -143,6 +145,7 @@ class Brief:
                 "notes": tuple((code, dict(values)) for code, values in data["notes"]),
                 # Briefs that were stored before there was anything lent do without.
                 "lent": tuple(Tag(**item) for item in data.get("lent", ())),
+                "recent": tuple(data.get("recent", ())),
             }
         )
 

@@ -75,7 +75,15 @@ def refine(previous: Brief, message: Message, parts: list[str], found: Parameter
             return None
         brief = changed
     phrases = first_alone(_without_and(brief.phrases))[:_MOST_PHRASES]
-    return replace(brief, phrases=tuple(replace(phrase, words=phrase.words[-_MOST_WORDS:]) for phrase in phrases))
+    brief = replace(brief, phrases=tuple(replace(phrase, words=phrase.words[-_MOST_WORDS:]) for phrase in phrases))
+    return replace(brief, recent=_recent(previous, brief))
+
+
+def _recent(previous: Brief, brief: Brief) -> tuple[str, ...]:
+    """What refinements brought, in their order, for models that cannot have all of it at once."""
+    before, now = ({w.text: None for p in one.phrases for w in p.words if w.text} for one in (previous, brief))
+    kept = [text for text in previous.recent if text in now]
+    return (*kept, *[text for text in now if text not in before])
 
 
 def _reconsidered(parts: list[str]) -> list[str]:
@@ -225,6 +233,8 @@ def _replace(brief: Brief, groups: dict[str, str], message: Message) -> Brief | 
     old = [phrase for phrase in _read(groups["old"], message) if phrase.words]
     if not new:
         return None
+    if len(old) > 1 and old[0].head and finding.is_color_word(old[0].head) and old[1].words[0].text == "of":
+        old = [replace(old[0], words=(*old[1].words, *old[0].words))]  # the color of the hat
     if not old or re.fullmatch(r"it|this|that|them|him|her|它|他|她|这个?|图|画面", groups["old"].strip()):
         return editing.substitute(brief, new)
     return editing.exchange(brief, old[0], new)
@@ -278,6 +288,8 @@ def _remove(brief: Brief, groups: dict[str, str], message: Message) -> Brief | N
             (head for phrase in reversed(brief.phrases[1:]) if phrase.slot == "subject" and (head := phrase.head)), None
         )
         return avoiding.avoid(brief, last.text) if last is not None else None
+    if groups["old"].strip() == "背景":
+        return avoiding.avoid(brief, "background")  # without what it shall be, it makes no phrase
     for phrase in _read(groups["old"], message):
         brief = avoiding.avoid(
             brief, " ".join(w.text for w in phrase.words if w.kind not in ("article", "relation", "and"))

@@ -20,6 +20,7 @@ from promptlib.understanding.finding import (
     find,
     groups,
     insert,
+    is_color_word,
     is_place,
     main_subject,
     same,
@@ -146,6 +147,10 @@ def exchange(brief: Brief, old: Phrase, new: Sequence[Phrase]) -> Brief:
             return with_phrase(brief, index, replace(phrase, words=words))
     if head.text == "background":
         return _new_background(brief, new)
+    if new[0].head is None and old.head is not None and is_color_word(old.head):
+        at = next((at for w in old.words if w is not old.head and (at := find(brief, _owner(w))) is not None), None)
+        at = main_subject(brief) if at is None else at
+        return merge(brief, new) if at is None else with_phrase(brief, at, blend(brief.phrases[at], new[0].words))
     if new[0].head is None and old.head is not None and new[0].slot == "attribute":
         at = find(brief, old.head)
         if at is not None:
@@ -165,6 +170,12 @@ def exchange(brief: Brief, old: Phrase, new: Sequence[Phrase]) -> Brief:
         if position is not None:
             return _put(brief, index, position, new)
     return substitute(brief, new)
+
+
+def _owner(word: Word) -> Word:
+    """小狗 of 小狗的颜色."""
+    entry = lexicons.load().find_english(text := word.text.removesuffix("'s"))
+    return Word(text, "noun", entry.domain if entry else word.domain)
 
 
 def _put(brief: Brief, index: int, position: int, new: Sequence[Phrase]) -> Brief:

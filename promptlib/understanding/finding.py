@@ -83,6 +83,11 @@ def insert(brief: Brief, index: int, phrases: Sequence[Phrase]) -> Brief:
     return replace(brief, phrases=(*brief.phrases[:index], *phrases, *brief.phrases[index:]))
 
 
+def is_color_word(word: Word) -> bool:
+    """颜色 itself: what has the colour is something else."""
+    return lexicons.load().lemma(word.text) in ("color", "colour")
+
+
 def is_place(phrase: Phrase) -> bool:
     head = phrase.head
     return phrase.slot == "setting" and phrase.words[0].kind == "relation" and bool(head and head.domain in PLACES)
