@@ -64,8 +64,9 @@ def compose(
     dropped = (*draft.dropped, *[(tag, "budget") for tag in cut], *[(tag, "off") for tag in off])
     if cut:
         notes.append(("dropped", {"tags": ", ".join(tag.text for tag in cut), "budget": str(target.tokens)}))
-    if brief.avoid and not target.negative:
-        notes.append(("negative_unsupported", {"avoid": ", ".join(brief.avoid)}))
+    unmet = [] if target.negative else [thing for thing in brief.avoid if not speaker.leaves_out(thing)]
+    if unmet:
+        notes.append(("negative_unsupported", {"avoid": ", ".join(unmet)}))
     prompt = replace(
         prompt,
         tags=tuple(kept),

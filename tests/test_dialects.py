@@ -193,6 +193,20 @@ def shipped_doodle() -> Target:
         ("a hammock", "bed, 3d render, white background"),
         ("baseball bat", "baseball, 3d render, white background"),
         ("起重机", "tractor, 3d render, white background"),
+        ("a painting of a sunset", "sunset, 3d render, white background"),
+        ("a painting of an orange sunset", "orange sunset, 3d render, white background"),
+        ("a sketch of a horse", "horse, line art, white background"),
+        ("素描 一匹马", "horse, line art, white background"),
+        ("two bees, colouring book style", "bee, two, line art, white background"),
+        ("a cat in coloring book style", "cat, line art, white background"),
+        ("a colouring book page of a cat", "cat, line art, white background"),
+        ("a cat in the top left corner", "cat, on the left, 3d render, white background"),
+        ("右下角有一只熊", "bear, on the right, 3d render, white background"),
+        ("a man with his right hand up", "man, 3d render, white background"),
+        ("三只小猪", "pig, three, 3d render, white background"),
+        ("a black cat's face", "black cat face, 3d render, white background"),
+        ("猫的脸", "cat face, 3d render, white background"),
+        ("小狗,棕色的颜色", "brown dog, 3d render, white background"),
     ],
 )
 def test_the_larger_vocabulary_is_spoken_as_people_ask(shipped_doodle: Target, text: str, prompt: str) -> None:
@@ -200,15 +214,47 @@ def test_the_larger_vocabulary_is_spoken_as_people_ask(shipped_doodle: Target, t
 
 
 @pytest.mark.parametrize(
-    ("text", "lost"), [("five cats", ["five"]), ("四只兔子", ["four"]), ("two cats and a dog", ["two"]), ("两只猫", [])]
+    ("messages", "prompt"),
+    [
+        (("小狗,蓝色背景", "背景去掉"), "dog, 3d render, white background"),
+        (("小狗", "颜色换成棕色"), "brown dog, 3d render, white background"),
+        (("a rocket on the right", "a robot instead", "make it bigger"), "robot, large, 3d render, white background"),
+        (
+            ("a robot", "on the right", "make it bigger", "blue background"),
+            "robot, large, 3d render, blue background",
+        ),
+        (("three cats", "put them on the left"), "cat, on the left, 3d render, white background"),
+    ],
 )
-def test_a_number_that_cannot_be_painted_is_told(shipped_doodle: Target, text: str, lost: list[str]) -> None:
+def test_what_was_said_last_is_painted(shipped_doodle: Target, messages: tuple[str, ...], prompt: str) -> None:
+    brief = None
+    for message in messages:
+        brief = understand(message, brief)
+    assert brief is not None
+    written = compose(brief, [], shipped_doodle)
+    assert written.positive == prompt
+    assert not written.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("five cats", ["five"]),
+        ("四只兔子", ["four"]),
+        ("two cats and a dog", ["two"]),
+        ("两只猫", []),
+        ("一匹马", []),
+        ("一只黑猫和一只白猫", ["white cat"]),
+    ],
+)
+def test_what_cannot_be_painted_beside_is_told(shipped_doodle: Target, text: str, lost: list[str]) -> None:
     assert [tag.text for tag, _ in compose(understand(text), [], shipped_doodle).dropped] == lost
 
 
 def test_what_looks_like_a_thing_is_in_the_vocabulary(shipped_doodle: Target) -> None:
     vocabulary, groups = read_vocabulary(shipped_doodle.vocabulary), lexicons.load().groups
     assert not [kind for kind in groups["lookalikes"].values() if kind not in vocabulary.lists["subjects"]]
+    assert not [style for style in groups["style_lookalikes"].values() if style not in vocabulary.lists["styles"]]
 
 
 def test_what_doodle_does_not_know_becomes_what_it_is_a_kind_of(doodle: Target) -> None:
@@ -220,11 +266,12 @@ def test_what_doodle_does_not_know_becomes_what_it_is_a_kind_of(doodle: Target) 
 
 
 def near(word: str, words: Sequence[str]) -> tuple[str, float] | None:
-    return ("apple", 0.8) if word == "quince" else ("hat", 0.1)
+    return {"quince": ("apple", 0.8), "nothofagus": ("hat", 0.43)}.get(word, ("hat", 0.1))
 
 
 def test_doodle_asks_for_the_nearest_word_and_takes_it_only_if_it_is_near(doodle: Target) -> None:
     assert compose(understand("a quince"), [], doodle, nearest=near).positive.startswith("apple, ")
+    assert compose(understand("a nothofagus"), [], doodle, nearest=near).notes[0][0] == "unknown_subject"
     unknown = compose(understand("a zorblax"), [], doodle, nearest=near)
     assert unknown.notes == (("unknown_subject", {"asked": "zorblax"}),)
     assert unknown.positive.startswith("zorblax, ")

@@ -73,6 +73,10 @@ class Dialect(ABC):
         """A last touch on the whole positive prompt."""
         return text
 
+    def leaves_out(self, thing: str) -> bool:
+        """Whether a thing is kept out of the picture by not being named, without a negative prompt."""
+        return False
+
     @abstractmethod
     def render(self, tags: Sequence[Tag]) -> str:
         """The positive prompt of the tags."""
