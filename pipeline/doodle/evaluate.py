@@ -131,7 +131,7 @@ def evaluate(
             note(f"{prefix}_1", subjects[0] == case.subject)
             note(f"{prefix}_5", case.subject in subjects)
         note("style", style == case.style)
-        note("background", nearest_color(_border(picture), vocabulary.backgrounds) == case.background)
+        note("background", background_color(picture, vocabulary) == case.background)
         if case.color:
             note("color", object_color(picture, vocabulary) == case.color)
         progress(number, len(chosen))
@@ -151,6 +151,11 @@ def share_shown(
         hits.append(seen(judge, picture)[0][0] == case.subject)
         progress(len(hits), len(chosen))
     return round(float(np.mean(hits)), 3)
+
+
+def background_color(picture: NDArray[np.uint8], vocabulary: Vocabulary) -> str:
+    """The colour word of the outermost pixels."""
+    return nearest_color(_border(picture), vocabulary.backgrounds)
 
 
 def object_color(picture: NDArray[np.uint8], vocabulary: Vocabulary) -> str:
