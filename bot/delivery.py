@@ -45,6 +45,10 @@ class Deliveries:
         except EaselError:
             return None
 
+    async def _chat(self, job_id: int) -> str:
+        delivery = await self.delivery(job_id)
+        return delivery.chat if delivery else ""
+
     async def notes(self, job_id: int) -> Notes:
         """What was posted already of the outcome of a job."""
         delivery = await self.delivery(job_id)
@@ -60,9 +64,9 @@ class Deliveries:
             Moved: the chat has another name.
         """
         try:
-            delivery = await self.delivery(job_id)
-            async with nullcontext() if in_turn else self._wire.turn(delivery.chat if delivery else ""):
-                if await insist(partial(self._send_parts, job_id), self._pause) is None:
+            chat = await insist(partial(self._chat, job_id), self._pause)
+            async with nullcontext() if in_turn else self._wire.turn(chat or ""):
+                if chat is None or await insist(partial(self._send_parts, job_id), self._pause) is None:
                     return  # it is time to stop; the next start goes on
         except Refused as error:
             log.warning("Job %s cannot be delivered: %s", job_id, error)

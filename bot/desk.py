@@ -226,14 +226,15 @@ class Desk:
         async with self.turn(incoming.chat):
             if self.closing.is_set():
                 return
-            if not await self._admitted(incoming):
+            admitted = await insist(partial(self._admitted, incoming), self.pause)
+            if admitted is False:
                 await self.answered(incoming.key)  # shut out while the message waited for its turn
                 return
-            answer = await insist(partial(self._answer, incoming), self.pause)
+            answer = await insist(partial(self._answer, incoming), self.pause) if admitted else None
             if answer is None:
                 return  # it is time to stop; answered after the next start
             try:
-                await (self._announce(incoming, answer) if answer.job else self._talk(incoming, answer))
+                await insist(partial(self._announce if answer.job else self._talk, incoming, answer), self.pause)
             except Moved as error:
                 await self.move(incoming.chat, error.chat)
                 self.spawn(self.converse(replace(incoming, chat=error.chat, message="0")))
@@ -254,7 +255,7 @@ class Desk:
     async def move(self, old: str, new: str) -> None:
         """A chat has another name now: everything that is known of it, and owed to it, goes along."""
         log.warning("%s is %s now; if EASEL_ALLOW names it, change it there", old, new)
-        await asyncio.to_thread(self.assistant.move_chat, old, new)
+        await insist(partial(asyncio.to_thread, self.assistant.move_chat, old, new), self.pause)
 
     async def _answer(self, incoming: Incoming) -> Answer:
         """What to say to a stored message.
@@ -313,7 +314,10 @@ class Desk:
 
     async def post(self, key: str, part: str, post: Post) -> bool:
         """Post something in answer to a stored message, once, as soon as it can be; False when it is time to stop."""
-        notes = Notes(await asyncio.to_thread(self.assistant.noted, key), partial(self.assistant.note, key))
+        noted = await insist(partial(asyncio.to_thread, self.assistant.noted, key), self.pause)
+        if noted is None:
+            return False
+        notes = Notes(noted, partial(self.assistant.note, key))
         return await insist_once(self.wire, post, part, notes, self.pause, in_turn=key in self._settling)
 
     async def _announce(self, incoming: Incoming, answer: Answer) -> None:
@@ -354,9 +358,10 @@ class Desk:
             try:
                 await self._deliveries.deliver(job_id, in_turn=in_turn)
             except Moved as error:
-                delivery = await asyncio.to_thread(self.assistant.delivery, job_id)
-                await self.move(delivery.chat, error.chat)
-                self.spawn(self.deliver(job_id))
+                reading = partial(asyncio.to_thread, self.assistant.delivery, job_id)
+                if delivery := await insist(reading, self.pause):
+                    await self.move(delivery.chat, error.chat)
+                    self.spawn(self.deliver(job_id))
 
 
 def _only_text(incoming: Incoming) -> Answer:

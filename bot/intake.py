@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from functools import partial
 
 from bot import buttons, presses, reporting
@@ -11,7 +12,7 @@ from bot.buttons import Press
 from bot.desk import Desk
 from bot.messages import COMMAND, PRESS, Incoming
 from bot.texts import say
-from bot.wire import insist
+from bot.wire import Moved, insist
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,11 @@ async def serve(desk: Desk, incoming: Incoming) -> str:
             desk.spawn(reporting.tell(desk))
         return ""
     press = buttons.decode(incoming.text)
-    said = await insist(partial(_press, desk, press, incoming), desk.pause)
+    try:
+        said = await insist(partial(_press, desk, press, incoming), desk.pause)
+    except Moved as error:
+        await desk.move(incoming.chat, error.chat)
+        return await serve(desk, replace(incoming, chat=error.chat, message="0"))
     if said is None:
         log.warning("%s is served after the next start", incoming.key)
     elif press is None or said or press.action not in buttons.REQUESTS:

@@ -13,7 +13,7 @@ from bot.desk import DELIBERATE, Desk
 from bot.messages import Incoming
 from bot.showing import shown_files
 from bot.texts import say
-from bot.wire import Post, Unsent, WireError, once
+from bot.wire import Moved, Post, Unsent, WireError, once
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ async def serve(desk: Desk, pressed: Pressed) -> str:
 
     Raises:
         Unsent, sqlite3.OperationalError: to be served again.
+        Moved: to be served again in the chat's new name.
     """
     try:
         if pressed.press.action == buttons.FORGET:
@@ -71,7 +72,7 @@ async def serve(desk: Desk, pressed: Pressed) -> str:
     except DELIBERATE as error:
         log.info("%s is answered with an error: %s", pressed, error)
         return replies.explain(error, pressed.language)
-    except (Unsent, sqlite3.OperationalError):
+    except (Unsent, Moved, sqlite3.OperationalError):
         raise
     except WireError as error:
         log.warning("%s could not be served: %s", pressed, error)

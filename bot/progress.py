@@ -121,7 +121,7 @@ class Progress:
         self._placing = False
         if stopping:
             return
-        outlook = await asyncio.to_thread(self._assistant.outlook)
+        outlook = await once(asyncio.to_thread(self._assistant.outlook)) or {}
         chats: set[str] = set()
         for job_id, look in outlook.items():
             if look.ahead not in PLACES or len(chats) == PLACES_AT_ONCE:
@@ -153,7 +153,7 @@ class Progress:
 
     async def _recall(self, job_id: int) -> None:
         """Find the status message that was sent before a restart."""
-        delivery = await self._deliveries.delivery(job_id)
+        delivery = await once(self._deliveries.delivery(job_id))
         waits = job_id in self._statuses and self._statuses[job_id] is None
         if delivery and waits and (message := delivery.sent.get("status")):
             self._statuses[job_id] = Status(delivery.chat, message, delivery.language)

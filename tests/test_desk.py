@@ -192,7 +192,7 @@ def test_a_database_that_cannot_be_used_for_a_moment_costs_nobody_an_answer(
         return failing
 
     def locked(assistant: Any) -> None:
-        for name in ("answer", "answered", "note", "mark_sent", "rate"):
+        for name in ("answer", "answered", "job", "note", "noted", "delivery", "mark_sent", "outlook", "rate"):
             setattr(assistant, name, fails_once(getattr(assistant, name)))
 
     running.change = locked
@@ -253,7 +253,7 @@ def test_a_status_that_may_have_been_posted_before_a_crash_is_found_again(api: B
     with bot:
         running(bot, 1)
         api.wait_for(lambda: bot.assistant.delivery(1).sent.get("status") == str(stray))
-        assert bot.assistant.delivery(1).sent["status?"] == ""
+        api.wait_for(lambda: bot.assistant.delivery(1).sent["status?"] == "")
         bot.assistant.cancel("telegram:1")
         api.wait_for(lambda: not bot.assistant.tables.store.owed("telegram"))
         api.wait_for(lambda: not bot.assistant.tables.store.waiting())

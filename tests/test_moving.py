@@ -66,6 +66,17 @@ def test_a_group_that_becomes_a_supergroup_gets_its_picture_and_keeps_its_settin
     assert len(api.messages(SUPERGROUP, "photo")) == 1 and not api.messages(GROUP, "photo")
 
 
+def test_what_a_press_asks_for_follows_its_group(api: BotApi, bot: RunningBot) -> None:
+    ask(api, GROUP, "group")
+    sent = painted(api, GROUP)
+    api.wait_for(lambda: not bot.assistant.tables.store.owed("telegram"))
+    upgrade(api)
+    api.press(1, sent, "Why")
+    why = api.wait_for(lambda: api.messages(SUPERGROUP, "text"))
+    assert len(why) == 1 and "cat" in why[0]["text"]
+    api.wait_for(lambda: not bot.assistant.tables.store.waiting())
+
+
 def test_the_service_message_alone_moves_a_group(api: BotApi, bot: RunningBot) -> None:
     ask(api, GROUP, "group")
     painted(api, GROUP)
