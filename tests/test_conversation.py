@@ -200,3 +200,12 @@ def test_a_long_gap_is_a_gap(gap: str) -> None:
     assert time.monotonic() - began < 10
     assert brief.phrases == understand("a red apple" if gap != "\n" else "a red\napple").phrases
     assert brief.text == text
+
+
+@pytest.mark.parametrize("again", ["画", "不", "一点", "再", "红", "draw ", "more ", "a ", "and ", "change to "])
+@pytest.mark.parametrize("previous", [None, understand("a cat")], ids=["new", "refined"])
+def test_the_same_word_four_thousand_times_is_read_soon(again: str, previous: Brief | None) -> None:
+    """Of the patterns for short phrases, some took minutes."""
+    began = time.process_time()
+    understand((again * 4096)[:4096], previous)
+    assert time.process_time() - began < 10

@@ -30,6 +30,9 @@ _DEGREE_MARK = re.compile(
     re.IGNORECASE,
 )
 
+#: No longer clause asks for more of a quality; the patterns take cubic time.
+_LONGEST = 120
+
 #: A measure word left before the thing a complaint is about: (这)只猫 太瘦.
 _MEASURED = re.compile(r"^(?:这|那)?(?:[一]?[只个张条朵匹头座辆棵位名幅](?=[\u3400-\u9fff]{1,}))")
 #: What makes a colour deeper, or paler.
@@ -50,7 +53,7 @@ _PAIRED = set(
 
 def apply(brief: Brief, clause: str) -> Brief | None:
     """The brief with more or less of a quality; None where the clause asks for nothing of the kind."""
-    for label, pattern in lexicons.load().patterns["degree"]:
+    for label, pattern in lexicons.load().patterns["degree"] if len(clause) < _LONGEST else ():
         if found := pattern.fullmatch(clause.strip()):
             groups = found.groupdict()
             if _is_thing((groups.get("noun") or "") + (groups.get("quality") or "")):

@@ -32,6 +32,8 @@ _ENGLISH_GRAMMAR = re.compile(
     re.IGNORECASE,
 )
 _CHINESE_GRAMMAR = re.compile(r"[的在一个画上里下着张只不要把用有是和请帮给]")
+#: Talk after a picture is no longer; the patterns look for it from every place.
+_LONGEST_TAIL = 200
 #: So many characters of a word may stand on either side of a cut.
 _LONGEST_CUT = 3
 _REASON_CARDS = re.compile(r"(?:making|make|design(?:ing)?|做|想要?|需要|need|want|要)")
@@ -135,7 +137,8 @@ def unframed(clause: str) -> str:
                 clause = clause[found.end() :].lstrip(" ,:")
                 changed = True
         for _, pattern in patterns[f"tail_{name}"]:
-            found = re.search(rf"(?:{pattern.pattern})$", clause, re.IGNORECASE)
+            ending = re.compile(rf"(?:{pattern.pattern})$", re.IGNORECASE)
+            found = ending.search(clause, max(0, len(clause) - _LONGEST_TAIL))
             whole = name == "zh" or not found or not found.start() or not found[0][0].isalnum()
             if found and found[0] and whole and not _cuts_a_word(clause, found.start()):
                 clause = clause[: found.start()].rstrip(" ,")
