@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFilter
 
-from pipeline.doodle import art, evaluate, judge, latents, model, recolor, steps, train
+from pipeline.doodle import art, evaluate, judge, latents, model, recolor, steps, train, unet
 from pipeline.doodle.autoencoder import DoodleAutoencoder, composed
 from pipeline.doodle.scenes import Scene, Scenes, Thing
 from pipeline.doodle.vocabulary import PATH, Subject, Vocabulary, load_vocabulary
@@ -146,7 +146,7 @@ def in_latents(encoded: latents.LatentSet, rgba: np.ndarray, background: str) ->
     ],
 )
 def test_composed_latents_are_those_of_the_composited_picture(pictures, encoded, scene):
-    fast = encoded.compose([scene], SMALL.backgrounds)
+    fast = encoded.compose([scene], SMALL)
     slow = in_latents(encoded, latents.picture(scene, pictures, SMALL), scene.background)
     # Half precision keeps three figures, and whitening makes large numbers of small details.
     assert float((fast - slow).abs().mean()) < 0.01
@@ -160,7 +160,7 @@ def test_the_encoder_convolution_is_the_projection(pictures, encoded):
     composited = latents.on_background(pictures[0, 0][None], red)
     with torch.no_grad():
         z = vae.encode(torch.from_numpy(composited).permute(0, 3, 1, 2)).latents
-    assert float((z - encoded.compose([BALL], SMALL.backgrounds)).abs().mean()) < 0.01
+    assert float((z - encoded.compose([BALL], SMALL)).abs().mean()) < 0.01
 
 
 def test_built_latents_are_read_again_but_not_for_another_vocabulary(pictures, tmp_path):
@@ -170,7 +170,7 @@ def test_built_latents_are_read_again_but_not_for_another_vocabulary(pictures, t
     latents.build(pictures, SMALL, tmp_path, lambda done, total: seen.append(-1))
     assert -1 not in seen
     other = dataclasses.replace(SMALL, colors={"red": (214, 38, 42)})
-    assert latents.build(pictures, other, tmp_path).body.shape[2] == 2
+    assert set(latents.build(pictures, other, tmp_path).natural.flatten().tolist()) == {0}
 
 
 def scenes(encoded, seed: int, number: int, **options) -> list[Scene]:
@@ -278,16 +278,32 @@ def test_a_sketch_is_learned_for_all_backgrounds_at_once(encoded, tmp_path, monk
     clock = iter(range(100_000))  # a second a step, so that a busy machine trains as long as a quiet one
     monkeypatch.setattr(train, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     train.train_sketch(net, seen, encoded, tmp_path, 5, lambda share, line: None, 16)
-    captions, layers, grounds = lessons.draw(96)
+    captions, layers, amounts = lessons.draw(96)
     told = [number for number, caption in enumerate(captions) if caption]
-    captions, layers, grounds = [captions[number] for number in told], layers[told], grounds[told]
+    captions, layers, amounts = [captions[number] for number in told], layers[told], amounts[told]
     with torch.no_grad():
         sketched = net.eval().unet.sketcher.layers(net.read_whole(captions))
-        off = lessons.sketching_loss((sketched[0], grounds), layers, grounds)
-        mean = lessons.sketching_loss((layers.mean(0, keepdim=True), grounds), layers, grounds)
+        off = lessons.sketching_loss((sketched[0], amounts), layers, amounts)
+        mean = lessons.sketching_loss((layers.mean(0, keepdim=True), amounts), layers, amounts)
         sketch = net.unet.sketcher(net.read_whole(captions))
     assert off < 0.9 * mean
     assert torch.allclose(sketch, composed(*sketched), atol=1e-4)
+
+
+def test_painting_leans_on_the_sketch():
+    network, schedule = model.make_unet(), model.make_scheduler().alphas_cumprod
+    signal, noise = unet.levels(torch.arange(1000), torch.device("cpu"))
+    assert torch.allclose(signal, schedule.sqrt(), atol=1e-4)
+    assert torch.allclose(noise, (1 - schedule).sqrt(), atol=1e-4)
+    sample, words, time = torch.randn(2, 64, 8, 8), torch.randn(2, model.MAX_TOKENS, model.TEXT_WIDTH), 400
+    with torch.no_grad():
+        free, led = (
+            signal[time] * sample - noise[time] * network.train(training)(sample, time, words).sample
+            for training in (True, False)
+        )
+        sketch = network.sketcher(words[:, -1])
+    assert torch.allclose(led, free + unet.SHARE * (sketch - free), atol=1e-3)
+    assert not torch.allclose(led, free, atol=1e-2)
 
 
 def test_a_saved_model_paints_through_plain_diffusers(trained):
@@ -338,10 +354,10 @@ def test_the_judge_learns_the_real_art_and_is_kept(judged, pictures):
 
 def test_the_judge_is_not_tested_on_what_it_trained_on(pictures):
     renderings = judge.Renderings(pictures, SMALL, 0)
-    # Marked versions: each holds its own number.
-    renderings.versions = np.zeros((3, 2, 4, 64, 64, 4), np.uint8)
-    renderings.versions[..., 3] = 255
-    renderings.versions[..., :3] += (60 * np.arange(4, dtype=np.uint8))[None, None, :, None, None, None]
+    # All dye, or black as drawn: the brightness tells the colour.
+    renderings.layers = np.zeros((3, 2, 128, 128, 8), np.uint8)
+    renderings.layers[..., 6:] = 255
+    renderings.colors = (torch.arange(1, 4)[:, None] * 60 / 255).expand(-1, 3)
     found = {}
     for held in (True, False):
         shown, subject, style = renderings.draw(400, held=held)

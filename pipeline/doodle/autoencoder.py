@@ -88,9 +88,9 @@ class DoodleAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return DecoderOutput(sample=sample) if return_dict else (sample,)
 
 
-def composed(layers: Tensor, grounds: Tensor) -> Tensor:
-    """Latents ``[b, c, h, w]`` of pictures on backgrounds: layers ``[b, 4, c, h, w]``, colours ``[b, 3]`` in 0..1.
+def composed(layers: Tensor, amounts: Tensor) -> Tensor:
+    """Latents ``[b, c, h, w]``: the first of the layers ``[b, 1 + n, c, h, w]``, and an amount of each other.
 
-    The first layer is the picture on black, the others what 1 of red, green and blue adds where it shows through.
+    The amounts ``[b, n, h, w]`` may differ from patch to patch.
     """
-    return layers[:, 0] + (layers[:, 1:] * grounds[:, :, None, None, None]).sum(1)
+    return layers[:, 0] + (layers[:, 1:] * amounts[:, :, None]).sum(1)

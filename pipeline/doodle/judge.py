@@ -18,32 +18,34 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy, interpolate
 
-from pipeline.doodle.recolor import recolor
+from pipeline.doodle.recolor import dyed
 from pipeline.doodle.vocabulary import Vocabulary
 
-#: What it looks at, in pixels.
-SIDE = 64
+#: What it looks at, in pixels: for the style; half of that for the subject.
+SIDE = 128
 #: Batches of training between checkpoints.
 SAVED_EVERY = 200
 
 
 class Classifier(nn.Module):
-    """``float[b, 3, 64, 64]`` in 0..1 to logits of subjects and of styles."""
+    """``float[b, 3, 128, 128]`` in 0..1 to logits of subjects and of styles."""
 
     def __init__(self, subjects: int, styles: int) -> None:
         super().__init__()
-        widths = (3, 32, 64, 128, 256)
-        self.stages = nn.ModuleList(_stage(before, after) for before, after in pairwise(widths))
+        widths, textures = (3, 32, 64, 128, 256), (3, 24, 48, 96)
+        self.shapes = nn.Sequential(nn.AvgPool2d(2), *(_stage(before, after) for before, after in pairwise(widths)))
         self.subject = nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * 256, subjects))
-        # A style is in the texture everywhere: the mean and the spread of what every stage sees.
-        self.style = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * sum(widths[1:]), styles))
+        self.textures = nn.ModuleList(_stage(before, after) for before, after in pairwise(textures))
+        self.style = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * sum(textures[1:]), styles))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        # A style is in the texture everywhere, in soft shades that are gone at half the size: the mean and the spread
+        # of what every stage sees.
         seen, texture = pictures - 0.5, list[Tensor]()
-        for stage in self.stages:
+        for stage in self.textures:
             seen = stage(seen)
             texture += [seen.mean((2, 3)), (seen.var((2, 3)) + 1e-5).sqrt()]
-        return self.subject(seen), self.style(torch.cat(texture, 1))
+        return self.subject(self.shapes(pictures - 0.5)), self.style(torch.cat(texture, 1))
 
 
 def _stage(before: int, after: int) -> nn.Module:
@@ -59,51 +61,57 @@ def _stage(before: int, after: int) -> nn.Module:
 
 
 class Renderings:
-    """Random real renderings: any version on any background, moved, scaled, blurred and noisy."""
+    """Random real renderings: as drawn or dyed, on any background, moved, scaled, blurred and noisy."""
 
     def __init__(self, art: NDArray[np.uint8], vocabulary: Vocabulary, seed: int) -> None:
-        colors = list(vocabulary.colors.values())
-        self.versions = np.stack([[_versions(picture, colors) for picture in row] for row in art])
+        self.layers = np.stack([[_layers(picture) for picture in row] for row in art])
+        self.colors = torch.tensor(list(vocabulary.colors.values()), dtype=torch.float32) / 255
         self.backgrounds = torch.tensor(list(vocabulary.backgrounds.values()), dtype=torch.float32) / 255
         self.chance = torch.Generator().manual_seed(seed)
 
     def draw(self, size: int, *, held: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Pictures ``float[b, 3, 64, 64]`` with the numbers of their subjects and styles."""
-        n, s, versions = self.versions.shape[:3]
+        """Pictures ``float[b, 3, 128, 128]`` with the numbers of their subjects and styles."""
+        (n, s), colors = self.layers.shape[:2], len(self.colors)
         subject = torch.randint(n, (size,), generator=self.chance)
         style = torch.randint(s, (size,), generator=self.chance)
         # One colour of every picture is kept for the test, another one from picture to picture.
-        kept = 1 + (subject + style) % (versions - 1)
-        other = torch.randint(versions - 1, (size,), generator=self.chance)
-        other = torch.where(other >= kept, other + 1, other)
-        other = torch.where(torch.rand(size, generator=self.chance) < 0.4, 0, other)
-        rgba = torch.from_numpy(self.versions[subject, style, kept if held else other]).permute(0, 3, 1, 2) / 255
+        kept = (subject + style) % colors
+        other = torch.randint(colors - 1, (size,), generator=self.chance) if colors > 1 else kept
+        other = torch.where(other >= kept, other + 1, other) % colors
+        drawn = (torch.rand(size, generator=self.chance) < 0.4) & (not held)
+        layers = torch.from_numpy(self.layers[subject, style]).permute(0, 3, 1, 2) / 255
+        dye = self.colors[kept if held else other]
+        rgb = torch.where(
+            drawn[:, None, None, None], layers[:, :3], layers[:, 3:6] + layers[:, 6:7] * dye[:, :, None, None]
+        )
         background = self.backgrounds[torch.randint(len(self.backgrounds), (size,), generator=self.chance)]
-        rgb = rgba[:, :3] + background[:, :, None, None] * (1 - rgba[:, 3:])
+        rgb = rgb + background[:, :, None, None] * (1 - layers[:, 7:])
         return self._disturbed(rgb), subject, style
 
     def _disturbed(self, pictures: Tensor) -> Tensor:
         """Zoomed and moved by up to a tenth, some blurred, all noisy: what a painting may do without being wrong."""
-        side = SIDE + 2 * int(torch.randint(-3, 7, (), generator=self.chance))
+        side = SIDE + 2 * int(torch.randint(-6, 14, (), generator=self.chance))
         scaled = interpolate(pictures, size=(side, side), mode="bilinear", align_corners=False)
-        rim = max(0, SIDE - side) // 2 + 4
+        rim = max(0, SIDE - side) // 2 + 8
         padded = nn.functional.pad(scaled, (rim, rim, rim, rim), mode="replicate")
         room = padded.shape[-1] - SIDE
-        middle, reach = room // 2, min(4, room // 2)
+        middle, reach = room // 2, min(8, room // 2)
         top, left = (middle + int(torch.randint(-reach, reach + 1, (), generator=self.chance)) for _ in range(2))
         cut = padded[:, :, top : top + SIDE, left : left + SIDE]
         if torch.rand((), generator=self.chance) < 0.4:
             cut = avg_pool2d(cut, 3, stride=1, padding=1, count_include_pad=False)
-        return cut + torch.randn(cut.shape, generator=self.chance) * 0.03
+        noise = torch.randn(cut.shape, generator=self.chance)
+        return cut + noise * 0.03 * torch.rand(len(cut), 1, 1, 1, generator=self.chance)
 
 
-def _versions(picture: NDArray[np.uint8], colors: list[tuple[int, int, int]]) -> NDArray[np.uint8]:
-    """Premultiplied ``uint8[1 + colours, 64, 64, 4]``: as drawn, then in each colour."""
+def _layers(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Premultiplied ``uint8[128, 128, 8]``: the picture as drawn, what a dye leaves of it, the dye, the alpha."""
     premultiplied = Image.fromarray(np.asarray(picture)).convert("RGBa").resize((SIDE, SIDE), Image.Resampling.BOX)
     small = np.asarray(premultiplied.convert("RGBA"))
-    found = np.stack([small, *(recolor(small, color) for color in colors)]).astype(np.float32)
-    found[..., :3] *= found[..., 3:] / 255
-    return np.rint(found).astype(np.uint8)
+    undyed, dye = dyed(small)
+    alpha = small[..., 3:].astype(np.float32)
+    layers = np.dstack([small[..., :3] / np.float32(255) * alpha, undyed * alpha, dye * alpha, alpha])
+    return np.rint(layers).astype(np.uint8)
 
 
 def train(
@@ -120,6 +128,7 @@ def train(
     It goes on where it was interrupted. A judge that learned from fewer batches than asked for is trained again.
     """
     net = Classifier(len(vocabulary.subjects), len(vocabulary.styles))
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     kept, words = (
         folder / "judge.pt",
         [*(subject.emoji for subject in vocabulary.subjects), *vocabulary.styles, *net.state_dict()],
@@ -144,8 +153,9 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = 2e-3 * (1 - 0.98 * number / batches)
         pictures, subject, style = renderings.draw(batch, held=False)
-        subjects, styles = net(pictures)
-        loss = cross_entropy(subjects, subject, label_smoothing=0.1) + cross_entropy(styles, style)
+        with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported()):
+            subjects, styles = net(pictures.contiguous(memory_format=torch.channels_last))
+        loss = cross_entropy(subjects.float(), subject, label_smoothing=0.1) + cross_entropy(styles.float(), style)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

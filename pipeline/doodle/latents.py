@@ -1,9 +1,10 @@
-"""The training set as latents: every picture in every colour, ready to be put anywhere on any background.
+"""The training set as latents: every picture in layers, ready to be put anywhere in any colour on any background.
 
 The encoder is linear, so the latent of a picture on a background is the latent of the picture (premultiplied, on
-black) plus, for each channel of the background colour, that amount of the latent of what shows through. Four small
-arrays a picture replace millions of composited ones. And it sees each 32 px patch by itself, so a half-size copy that
-stands on the patch grid is four by four numbers to be put in their place.
+black) plus, for each channel of the background colour, that amount of the latent of what shows through. With dyes it
+is the same: what a dye takes away, then an amount of dye of each channel (see `pipeline.doodle.recolor.dyed`). Eight
+small arrays a picture replace millions of composited ones. And the encoder sees each 32 px patch by itself, so a
+half-size copy that stands on the patch grid is four by four numbers to be put in their place.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from PIL import Image
 
 from pipeline.doodle.art import SIZE
 from pipeline.doodle.autoencoder import PATCH, composed
-from pipeline.doodle.recolor import main_region, nearest_color, recolor
+from pipeline.doodle.recolor import dyed, main_region, nearest_color, recolor
 from pipeline.doodle.scenes import Scene
 from pipeline.doodle.vocabulary import Vocabulary
 
 CHANNELS = 64
 GRID = SIZE // PATCH
 HALF = GRID // 2
+#: The body as drawn, what a dye takes away, what 1 of red, green and blue dye adds, and what the background's adds.
+LAYERS = 1 + 1 + 3 + 3
 
 Floats = NDArray[np.float32]
 
@@ -125,75 +128,84 @@ def fit_basis(art: NDArray[np.uint8], vocabulary: Vocabulary, seed: int = 0) -> 
 class LatentSet:
     """Latents of all pictures, in half precision.
 
-    Shapes, for n subjects, s styles and 1 + c versions (as drawn, then one in each colour): ``body[n, s, 1 + c, 64,
-    8, 8]``, ``through[n, s, 3, 64, 8, 8]`` for a background channel of 1, both again at half size (``small_body``,
-    ``small_through``: 4, 4), the same of an empty patch (``empty[4, 64]``: body, then the three channels), and
-    ``natural[n, s]`` the index of the colour word that fits the picture as drawn.
+    Shapes, for n subjects and s styles: the eight ``layers[n, s, 8, 64, 8, 8]``, again at half size
+    (``small_layers[n, s, 8, 64, 4, 4]``) and of an empty patch (``empty[8, 64]``), and ``natural[n, s]`` the index of
+    the colour word that fits the picture as drawn.
     """
 
-    body: torch.Tensor
-    through: torch.Tensor
-    small_body: torch.Tensor
-    small_through: torch.Tensor
+    layers: torch.Tensor
+    small_layers: torch.Tensor
     empty: torch.Tensor
     natural: torch.Tensor
     basis: Basis
 
-    def compose(self, scenes: list[Scene], backgrounds: dict[str, tuple[int, int, int]]) -> torch.Tensor:
+    def compose(self, scenes: list[Scene], vocabulary: Vocabulary) -> torch.Tensor:
         """Latents ``float[b, 64, 8, 8]`` of the scenes."""
-        return composed(self.layers(scenes), self.grounds(scenes, backgrounds))
+        return composed(self.layers_of(scenes), self.amounts_of(scenes, vocabulary))
 
-    def layers(self, scenes: list[Scene]) -> torch.Tensor:
-        """``float[b, 4, 64, 8, 8]``: the bodies on black, and what each background channel of 1 adds."""
+    def layers_of(self, scenes: list[Scene]) -> torch.Tensor:
+        """``float[b, 8, 64, 8, 8]``."""
         return torch.stack([self._layers(scene) for scene in scenes]).float()
 
     @staticmethod
-    def grounds(scenes: list[Scene], backgrounds: dict[str, tuple[int, int, int]]) -> torch.Tensor:
-        """Background colours ``float[b, 3]``, 0..1."""
-        return torch.tensor([backgrounds[scene.background] for scene in scenes], dtype=torch.float32) / 255
+    def amounts_of(scenes: list[Scene], vocabulary: Vocabulary) -> torch.Tensor:
+        """``float[b, 7, 8, 8]``: 1 where a dye is and its colour, else 0; the background's colour. All 0..1."""
+        amounts = torch.zeros(len(scenes), LAYERS - 1, GRID, GRID)
+        colors = torch.tensor(list(vocabulary.colors.values()), dtype=torch.float32) / 255
+        for amount, scene in zip(amounts, scenes, strict=True):
+            amount[4:] = torch.tensor(vocabulary.backgrounds[scene.background])[:, None, None] / 255
+            for thing in scene.things:
+                if thing.version:
+                    row, column = thing.at or (0, 0)
+                    side = HALF if thing.at else GRID
+                    block = amount[:4, row : row + side, column : column + side]
+                    block[0], block[1:] = 1, colors[thing.version - 1][:, None, None]
+        return amounts
 
     def _layers(self, scene: Scene) -> torch.Tensor:
-        """``[4, 64, 8, 8]``: the body on black, and what a background channel of 1 adds."""
+        """``[8, 64, 8, 8]``."""
         first = scene.things[0]
         if first.at is None:
-            body = self.body[first.subject, scene.style, first.version]
-            return torch.cat([body[None], self.through[first.subject, scene.style]])
+            return self.layers[first.subject, scene.style]
         layers = self.empty[:, :, None, None].repeat(1, 1, GRID, GRID)
         for thing in scene.things:
             assert thing.at is not None
             row, column = thing.at
-            block = layers[:, :, row : row + HALF, column : column + HALF]
-            block[0] = self.small_body[thing.subject, scene.style, thing.version]
-            block[1:] = self.small_through[thing.subject, scene.style]
+            layers[:, :, row : row + HALF, column : column + HALF] = self.small_layers[thing.subject, scene.style]
         return layers
 
 
-def _grid(latents: Floats) -> torch.Tensor:
-    """``[k, patches, 64]`` to ``half[k, 64, side, side]``."""
-    side = round(latents.shape[1] ** 0.5)
-    return torch.from_numpy(latents.astype(np.float16)).reshape(len(latents), side, side, CHANNELS).permute(0, 3, 1, 2)
+def _encoded(layers: Floats, basis: Basis) -> NDArray[np.float16]:
+    """Latents ``[8, 64, side, side]`` of the layers in pixels ``[8, h, w, 3]``, 0..1."""
+    pixels = 2 * layers
+    pixels[0] -= 1
+    latents = basis.project(patches_of(pixels))
+    latents[0] += basis.offset
+    side = layers.shape[1] // PATCH
+    return latents.reshape(len(layers), side, side, CHANNELS).transpose(0, 3, 1, 2).astype(np.float16)
 
 
-def _encoded(versions: NDArray[np.uint8], basis: Basis) -> tuple[torch.Tensor, torch.Tensor]:
-    """Body latents of all versions of one picture, and its see-through latents."""
-    body = basis.project(patches_of(on_background(versions, np.zeros((len(versions), 3), np.float32)))) + basis.offset
-    clear = np.zeros((3, *versions.shape[1:3], 3), np.float32)
+def _layers_of(picture: NDArray[np.uint8], main: tuple[Floats, Floats]) -> Floats:
+    """The layers of one picture in pixels ``[8, h, w, 3]``, 0..1."""
+    alpha = picture[..., 3:].astype(np.float32) / np.float32(255)
+    drawn = picture[..., :3].astype(np.float32) / np.float32(255)
+    undyed, dye = dyed(picture, main)
+    layers = np.zeros((LAYERS, *drawn.shape), np.float32)
+    layers[0], layers[1] = drawn * alpha, (undyed - drawn) * alpha
     for channel in range(3):
-        clear[channel, :, :, channel] = 2 * (1 - versions[0, ..., 3].astype(np.float32) / 255)
-    return _grid(body), _grid(basis.project(patches_of(clear)))
+        layers[2 + channel, ..., channel] = (dye * alpha)[..., 0]
+        layers[5 + channel, ..., channel] = 1 - alpha[..., 0]
+    return layers
 
 
-def _latents_of(
-    job: tuple[NDArray[np.uint8], list[tuple[int, int, int]], Basis],
-) -> tuple[list[NDArray[np.float16]], Floats]:
-    """Body and see-through latents of one picture in all its colours, at full and half size, and its main colour."""
-    picture, colors, basis = job
+def _latents_of(job: tuple[NDArray[np.uint8], Basis]) -> tuple[NDArray[np.float16], NDArray[np.float16], Floats]:
+    """The layers of one picture as latents, at full and half size, and its main colour."""
+    picture, basis = job
     torch.set_num_threads(1)
     main = main_region(picture)
-    versions = np.stack([picture, *(recolor(picture, color, main) for color in colors)])
-    large = _encoded(versions, basis)
-    small = _encoded(np.stack([halved(version) for version in versions]), basis)
-    return [tensor.numpy() for tensor in (*large, *small)], main[1]
+    layers = _layers_of(picture, main)
+    halves = layers.reshape(LAYERS, SIZE // 2, 2, SIZE // 2, 2, 3).mean((2, 4))
+    return _encoded(layers, basis), _encoded(halves, basis), main[1]
 
 
 def build(
@@ -205,7 +217,7 @@ def build(
     """Encode everything (minutes on two cores), or read it from ``folder/latents.pt`` when that fits."""
     cache = folder / "latents.pt"
     words = [[s.name for s in vocabulary.subjects], vocabulary.colors, list(vocabulary.styles)]
-    fingerprint = json.dumps([words, [s.emoji for s in vocabulary.subjects], "half-size too, lines in colour"])
+    fingerprint = json.dumps([words, [s.emoji for s in vocabulary.subjects], "eight layers"])
     if cache.exists():
         kept = torch.load(cache, weights_only=True)
         if kept.pop("fingerprint") == fingerprint:
@@ -213,25 +225,20 @@ def build(
             return LatentSet(basis=basis, **kept)
     basis = fit_basis(art, vocabulary)
     n, s = art.shape[:2]
-    colors, names = list(vocabulary.colors.values()), list(vocabulary.colors)
-    shapes = {
-        "body": (n, s, 1 + len(colors), CHANNELS, GRID, GRID),
-        "through": (n, s, 3, CHANNELS, GRID, GRID),
-        "small_body": (n, s, 1 + len(colors), CHANNELS, HALF, HALF),
-        "small_through": (n, s, 3, CHANNELS, HALF, HALF),
-    }
-    tensors = {name: torch.empty(shape, dtype=torch.float16) for name, shape in shapes.items()}
+    names = list(vocabulary.colors)
+    layers = torch.empty(n, s, LAYERS, CHANNELS, GRID, GRID, dtype=torch.float16)
+    small = torch.empty(n, s, LAYERS, CHANNELS, HALF, HALF, dtype=torch.float16)
     natural = torch.empty(n, s, dtype=torch.long)
-    jobs = ((np.array(art[i, j]), colors, basis) for i in range(n) for j in range(s))
+    jobs = ((np.array(art[i, j]), basis) for i in range(n) for j in range(s))
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        for number, (found, color) in enumerate(pool.map(_latents_of, jobs, chunksize=8)):
+        for number, (large, half, color) in enumerate(pool.map(_latents_of, jobs, chunksize=8)):
             i, j = divmod(number, s)
-            for name, values in zip(shapes, found, strict=True):
-                tensors[name][i, j] = torch.from_numpy(values)
+            layers[i, j], small[i, j] = torch.from_numpy(large), torch.from_numpy(half)
             natural[i, j] = names.index(nearest_color(color, vocabulary.colors))
             progress(number + 1, n * s)
-    nothing = _encoded(np.zeros((1, PATCH, PATCH, 4), np.uint8), basis)
-    tensors |= {"empty": torch.cat(nothing)[:, :, 0, 0], "natural": natural}
+    clear = np.zeros((PATCH, PATCH, 4), np.uint8)
+    nothing = torch.from_numpy(_encoded(_layers_of(clear, main_region(clear)), basis))[:, :, 0, 0]
+    tensors = {"layers": layers, "small_layers": small, "empty": nothing, "natural": natural}
     extra = {"components": torch.from_numpy(basis.components), "offset": torch.from_numpy(basis.offset)}
     torch.save({**tensors, **extra, "fingerprint": fingerprint}, cache)
     return LatentSet(**tensors, basis=basis)

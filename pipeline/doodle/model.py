@@ -64,7 +64,7 @@ def make_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
     )
 
 
-def make_unet(widths: tuple[int, ...] = (128, 192, 256)) -> DoodleUNet:
+def make_unet(widths: tuple[int, ...] = (96, 160, 192)) -> DoodleUNet:
     """Three levels (8x8, 4x4, 2x2). The text comes by cross-attention, with the time embedding and as a sketch."""
     unet: DoodleUNet = DoodleUNet(
         sample_size=8,

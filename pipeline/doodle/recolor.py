@@ -59,6 +59,22 @@ def main_region(rgba: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     return region, color.astype(np.float32)
 
 
+def dyed(rgba: NDArray[np.uint8], main: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
+    """What a picture is in any colour: ``undyed[h, w, 3] + dye[h, w, 1] * colour``, all in 0..1.
+
+    `main` is what `main_region` gives for the picture.
+    """
+    region, color = main or main_region(rgba)
+    rgb = rgba[..., :3].astype(np.float32) / 255
+    # Added to both, so that black lines on nothing take the colour, too.
+    ratio = (rgb @ LUMA + 0.05) / (float(color @ LUMA) + 0.05)
+    # Below the main brightness fade towards black, above it towards white.
+    dye = np.where(ratio <= 1, np.clip(ratio, 0.15, 1), np.clip(1 - 0.9 * (ratio - 1), 0, 1))
+    white = np.where(ratio <= 1, 0, 1 - dye)
+    undyed = rgb + (white[..., None] - rgb) * region[..., None]
+    return undyed.astype(np.float32), (region * dye).astype(np.float32)[..., None]
+
+
 def recolor(
     rgba: NDArray[np.uint8], target: tuple[int, int, int], main: tuple[Floats, Floats] | None = None
 ) -> NDArray[np.uint8]:
@@ -66,16 +82,8 @@ def recolor(
 
     `main` is what `main_region` gives for the picture, for callers that paint it in many colours.
     """
-    region, color = main or main_region(rgba)
-    rgb = rgba[..., :3].astype(np.float32) / 255
-    goal = np.array(target, np.float32) / 255
-    # Added to both, so that black lines on nothing take the colour, too.
-    ratio = ((rgb @ LUMA + 0.05) / (float(color @ LUMA) + 0.05))[..., None]
-    # Below the main brightness fade towards black, above it towards white.
-    shaded = goal * np.clip(ratio, 0.15, 1)
-    lifted = 1 - (1 - goal) * np.clip(1 - 0.9 * (ratio - 1), 0, 1)
-    painted = np.where(ratio <= 1, shaded, lifted)
-    mixed = rgb + (painted - rgb) * region[..., None]
+    undyed, dye = dyed(rgba, main)
+    mixed = undyed + dye * (np.array(target, np.float32) / 255)
     result = rgba.copy()
     result[..., :3] = np.clip(np.rint(mixed * 255), 0, 255).astype(np.uint8)
     return result

@@ -41,12 +41,20 @@ class Scenes:
     Args:
         natural: for every subject and style the index of the colour word that fits the picture as drawn.
         arranged: the share of scenes with half-size things.
+        gaps: whether captions leave out a part now and then.
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, natural: list[list[int]], rng: random.Random, arranged: float = 0.2
+        self,
+        vocabulary: Vocabulary,
+        natural: list[list[int]],
+        rng: random.Random,
+        arranged: float = 0.2,
+        *,
+        gaps: bool = True,
     ) -> None:
         self.vocabulary, self.natural, self.rng, self.arranged = vocabulary, natural, rng, arranged
+        self.gaps = gaps
         self.colors, self.backgrounds = list(vocabulary.colors), list(vocabulary.backgrounds)
         pairs = product(range(len(vocabulary.subjects)), range(len(vocabulary.styles)))
         self.shown = [(i, j) for i, j in pairs if not vocabulary.withholds(i, j)]
@@ -101,11 +109,14 @@ class Scenes:
 
         A tenth of the captions is empty, for classifier-free guidance (Ho and Salimans 2022).
         """
-        if self.rng.random() < 0.1:
+        if self._gap(0.1):
             return ""
         parts = [what, arrangement]
-        if self.rng.random() < 0.97:
+        if not self._gap(0.03):
             parts.append(style)
-        if self.rng.random() < 0.97:
+        if not self._gap(0.03):
             parts.append(f"{background} background")
         return ", ".join(part for part in parts if part)
+
+    def _gap(self, share: float) -> bool:
+        return self.gaps and self.rng.random() < share

@@ -18,7 +18,7 @@ from pipeline.errors import DoodleError
 SHIPPED = PATH.parent
 #: The shares of a training budget that go to the autoencoder, the sketches and the autoencoder's last polish; the
 #: rest is the denoiser's.
-AUTOENCODER, SKETCH, POLISH = 0.18, 0.18, 0.06
+AUTOENCODER, SKETCH, POLISH = 0.18, 0.22, 0.12
 
 Echo = Callable[[str], None]
 

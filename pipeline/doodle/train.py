@@ -11,12 +11,14 @@ import copy
 import math
 import random
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from diffusers import StableDiffusionPipeline
 from diffusers.models.attention_processor import AttnProcessor
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -24,9 +26,10 @@ from torch.nn.functional import l1_loss, mse_loss
 
 from pipeline.doodle import model
 from pipeline.doodle.autoencoder import DoodleAutoencoder, composed
-from pipeline.doodle.latents import LatentSet, on_background, picture
+from pipeline.doodle.latents import LAYERS, LatentSet, on_background, picture
 from pipeline.doodle.scenes import Scene, Scenes
 from pipeline.doodle.vocabulary import Vocabulary
+from pipeline.profiles import BUILT_IN, load_profiles
 
 #: Called with the share of the budget used (0..1) and a line about the step.
 Progress = Callable[[float, str], None]
@@ -60,7 +63,7 @@ def train_autoencoder(
     scenes, chance = _scenes(vocabulary, latents, seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
     while run.going():
         shown = [scenes.draw() for _ in range(batch)]
-        clean = latents.compose(shown, vocabulary.backgrounds)
+        clean = latents.compose(shown, vocabulary)
         strength = torch.rand(batch, 1, 1, 1, generator=chance) * 0.4
         noisy = clean + torch.randn(clean.shape, generator=chance) * strength
         run.step(_decoding_loss(vae, noisy.to(device()), _real(art, vocabulary, shown)))
@@ -82,34 +85,47 @@ def polish_autoencoder(
     batch: int = 8,
     seed: int = 0,
 ) -> DoodleAutoencoder:
-    """Teach the decoder the denoiser's own mistakes.
+    """Teach the decoder what the denoiser really paints.
 
-    It sees what the trained denoiser makes of a noisy picture (of t from 100 to 700) in one step, with noise of a
-    random strength up to 0.6 on top, and shall paint the real picture: what is grain to it is smoothed away.
+    It sees latents that were sampled as people's are, and shall paint the real picture that their caption tells:
+    what the denoiser is not sure of, it makes up, and that is grain to be smoothed away.
     """
     run = Run(folder / "polish.pt", vae.decoder, minutes, peak=4e-4, average=0.99)
-    scenes, chance = _scenes(vocabulary, latents, seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
-    scheduler = model.make_scheduler()
-    signal, noise_level = scheduler.alphas_cumprod.sqrt(), (1 - scheduler.alphas_cumprod).sqrt()
+    scenes = _scenes(vocabulary, latents, seed + run.steps, gaps=False)
+    chance = random.Random(seed + run.steps)
+    pipeline = model.make_pipeline(net.tokenizer, net.text_encoder, net.unet.eval(), vae)
+    pipeline.set_progress_bar_config(disable=True)
+    painted: deque[tuple[Scene, Tensor]] = deque(maxlen=32 * batch)
     while run.going():
-        shown = [scenes.draw() for _ in range(batch)]
-        clean = latents.compose(shown, vocabulary.backgrounds)
-        times = torch.randint(100, 700, (batch,), generator=chance)
-        a, b = signal[times].view(-1, 1, 1, 1), noise_level[times].view(-1, 1, 1, 1)
-        noisy = (a * clean + b * torch.randn(clean.shape, generator=chance)).to(device())
-        with torch.no_grad(), half():
-            velocity = net(noisy, times.to(device()), net.read([scene.caption for scene in shown])).float()
-        guess = a.to(device()) * noisy - b.to(device()) * velocity
-        strength = torch.rand(batch, 1, 1, 1, generator=chance) * 0.6
-        guess = guess + (torch.randn(clean.shape, generator=chance) * strength).to(device())
-        run.step(_decoding_loss(vae, guess, _real(art, vocabulary, shown)))
+        # Painting costs several times what a lesson costs, so every painting is seen a few times.
+        if run.steps % 4 == 0 or len(painted) < 2 * batch:
+            shown = [scenes.draw() for _ in range(2 * batch)]
+            noise = torch.Generator().manual_seed(chance.randrange(1 << 32))
+            painted.extend(zip(shown, _sampled(pipeline, shown, noise), strict=True))
+        lesson = chance.sample(painted, batch)
+        sampled = torch.stack([latent for _, latent in lesson])
+        run.step(_decoding_loss(vae, sampled, _real(art, vocabulary, [scene for scene, _ in lesson])))
         progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
     run.save()
     vae.decoder.load_state_dict(run.averaged())
     return vae
 
 
-def _real(art: NDArray[np.uint8], vocabulary: Vocabulary, scenes: list[Scene]) -> Tensor:
+def _sampled(pipeline: StableDiffusionPipeline, scenes: Sequence[Scene], noise: torch.Generator) -> Tensor:
+    """Latents ``[b, 64, 8, 8]`` as people's are sampled, by the captions."""
+    profile = load_profiles(BUILT_IN)["doodle"]
+    with half():
+        sampled: Tensor = pipeline(
+            [scene.caption for scene in scenes],
+            num_inference_steps=profile.steps,
+            guidance_scale=profile.guidance,
+            generator=noise,
+            output_type="latent",
+        ).images
+    return sampled.float()
+
+
+def _real(art: NDArray[np.uint8], vocabulary: Vocabulary, scenes: Sequence[Scene]) -> Tensor:
     """The pictures of a batch, ``float[b, 3, 256, 256]`` in -1..1."""
     pictures = np.stack([picture(scene, art, vocabulary) for scene in scenes])
     backgrounds = np.array([vocabulary.backgrounds[scene.background] for scene in scenes], np.float32)
@@ -164,30 +180,37 @@ class Denoiser(nn.Module):
         return velocity
 
 
+#: Dyes are in two captions of five, and a channel of a colour is about 0.5: their layers count a quarter.
+_SHARES = torch.tensor([1, *[0.25] * (LAYERS - 1)]).view(-1, 1, 1, 1)
+
+
 class Lessons:
     """Random scenes as what the denoiser learns from."""
 
     def __init__(self, vocabulary: Vocabulary, latents: LatentSet, seed: int) -> None:
         self._scenes = _scenes(vocabulary, latents, seed)
-        self._latents, self._backgrounds = latents, vocabulary.backgrounds
+        self._latents, self._vocabulary = latents, vocabulary
         spread = torch.from_numpy(latents.basis.spread())
-        # A background channel is about 0.5, so what shows through counts a quarter.
-        shares = torch.tensor([1, 0.25, 0.25, 0.25]).view(-1, 1, 1, 1)
-        self._weight = (shares * (spread / spread.mean()).view(1, -1, 1, 1)).to(device())
+        self._weight = (spread / spread.mean()).view(-1, 1, 1).to(device())
 
     def draw(self, batch: int) -> tuple[list[str], Tensor, Tensor]:
-        """Captions, the layers of their pictures ``[b, 4, 64, 8, 8]``, and their background colours ``[b, 3]``."""
+        """Captions, the layers of their pictures ``[b, 8, 64, 8, 8]``, and the amounts of these ``[b, 7, 8, 8]``."""
         shown = [self._scenes.draw() for _ in range(batch)]
-        layers, grounds = self._latents.layers(shown), self._latents.grounds(shown, self._backgrounds)
-        return [scene.caption for scene in shown], layers.to(device()), grounds.to(device())
+        layers, amounts = self._latents.layers_of(shown), self._latents.amounts_of(shown, self._vocabulary)
+        return [scene.caption for scene in shown], layers.to(device()), amounts.to(device())
 
-    def sketching_loss(self, sketched: tuple[Tensor, Tensor], layers: Tensor, grounds: Tensor) -> Tensor:
-        """Squared error, every channel weighted by what it does to the pixels.
+    def denoising_loss(self, guess: Tensor, velocity: Tensor) -> Tensor:
+        """Squared error of the denoiser's guess, every channel weighted by what it does to the pixels.
 
         The latents are whitened: without weights the finest detail would count as much as the shape.
         """
-        off = (self._weight * (sketched[0].float() - layers).square()).mean()
-        return off + mse_loss(sketched[1].float(), grounds)
+        return (self._weight * (guess.float() - velocity).square()).mean()
+
+    def sketching_loss(self, sketched: tuple[Tensor, Tensor], layers: Tensor, amounts: Tensor) -> Tensor:
+        """Squared error of a sketch's layers, weighted alike, and of their amounts."""
+        weight = self._weight * _SHARES.to(device())
+        off = (weight * (sketched[0].float() - layers).square()).mean()
+        return off + 2 * mse_loss(sketched[1].float(), amounts)
 
 
 def train_sketch(
@@ -205,10 +228,10 @@ def train_sketch(
     run = Run(folder / "sketch.pt", sketching, minutes, peak=1e-3, average=0.998, falls=False)
     lessons = Lessons(vocabulary, latents, seed + run.steps)
     while run.going():
-        captions, layers, grounds = lessons.draw(batch)
+        captions, layers, amounts = lessons.draw(batch)
         with half():
             sketched = net.unet.sketcher.layers(net.read_whole(captions))
-        run.step(lessons.sketching_loss(sketched, layers, grounds))
+        run.step(lessons.sketching_loss(sketched, layers, amounts))
         progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
     run.save()
     sketching.load_state_dict(run.averaged())
@@ -230,8 +253,8 @@ def train_denoiser(
     scheduler = model.make_scheduler()
     signal, noise_level = scheduler.alphas_cumprod.sqrt(), (1 - scheduler.alphas_cumprod).sqrt()
     while run.going():
-        captions, layers, grounds = lessons.draw(batch)
-        clean = composed(layers, grounds)
+        captions, layers, amounts = lessons.draw(batch)
+        clean = composed(layers, amounts)
         times = torch.randint(0, 1000, (batch,), generator=chance)
         noise = torch.randn(clean.shape, generator=chance).to(device())
         a, b = (level[times].view(-1, 1, 1, 1).to(device()) for level in (signal, noise_level))
@@ -239,8 +262,8 @@ def train_denoiser(
             words = net.read(captions)
             guess = net(a * clean + b * noise, times.to(device()), words)
             sketched = net.unet.sketcher.layers(words[:, -1])
-        denoising = mse_loss(guess.float(), a * noise - b * clean)
-        run.step(denoising + lessons.sketching_loss(sketched, layers, grounds))
+        denoising = lessons.denoising_loss(guess, a * noise - b * clean)
+        run.step(denoising + lessons.sketching_loss(sketched, layers, amounts))
         progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
     run.save()
     net.load_state_dict(run.averaged())
@@ -255,8 +278,8 @@ def half() -> torch.autocast:
     return torch.autocast(device().type, torch.bfloat16, enabled=able)
 
 
-def _scenes(vocabulary: Vocabulary, latents: LatentSet, seed: int) -> Scenes:
-    return Scenes(vocabulary, latents.natural.tolist(), random.Random(seed))
+def _scenes(vocabulary: Vocabulary, latents: LatentSet, seed: int, *, gaps: bool = True) -> Scenes:
+    return Scenes(vocabulary, latents.natural.tolist(), random.Random(seed), gaps=gaps)
 
 
 class Run:
