@@ -91,7 +91,8 @@ def warm() -> None:
         shares.append(sum(written.seconds.values()) / (sum(written.seconds.values()) + (job.seconds or 1)))
 
     shares: list[float] = []
-    paint()
+    for _ in range(4):  # until the network's calls are recorded
+        paint()
     row("draw, warm, a picture", median(paint, 5), "s", 3.0)
     row("  share of understand + retrieve + compose", statistics.median(shares), "", 0.05)
     row("  peak memory of this process", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB", 2048.0)
