@@ -97,7 +97,7 @@ def polish_autoencoder(
     pipeline.set_progress_bar_config(disable=True)
     painted: deque[tuple[Scene, Tensor]] = deque(maxlen=32 * batch)
     while run.going():
-        # Painting costs several times what a lesson costs, so every painting is seen a few times.
+        # Sampling costs, too: sixteen new paintings every four lessons of eight, so each is seen about twice.
         if run.steps % 4 == 0 or len(painted) < 2 * batch:
             shown = [scenes.draw() for _ in range(2 * batch)]
             noise = torch.Generator().manual_seed(chance.randrange(1 << 32))
