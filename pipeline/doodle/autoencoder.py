@@ -91,6 +91,6 @@ class DoodleAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
 def composed(layers: Tensor, amounts: Tensor) -> Tensor:
     """Latents ``[b, c, h, w]``: the first of the layers ``[b, 1 + n, c, h, w]``, and an amount of each other.
 
-    The amounts ``[b, n, h, w]`` may differ from patch to patch.
+    The amounts ``[b, n, h, w]`` may differ from patch to patch, or be the same in all: ``[b, n, 1, 1]``.
     """
     return layers[:, 0] + (layers[:, 1:] * amounts[:, :, None]).sum(1)

@@ -17,8 +17,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.doodle import latents
+from pipeline.doodle.art import SIZE
+from pipeline.doodle.autoencoder import PATCH
 from pipeline.doodle.judge import Classifier, seen
 from pipeline.doodle.recolor import main_region, nearest_color, recolor
+from pipeline.doodle.scenes import PAIR, Scene, Thing
 from pipeline.doodle.vocabulary import Vocabulary
 from pipeline.profiles import BUILT_IN, load_profiles
 
@@ -37,6 +41,8 @@ class Case:
     background: str
     prompt: str
     seed: int
+    #: Half-size things: their subjects, and where they stand, row and column in patches.
+    things: tuple[tuple[int, tuple[int, int]], ...] = ()
 
     @property
     def name(self) -> str:
@@ -59,6 +65,27 @@ def cases(vocabulary: Vocabulary, natural: Callable[[int, int], str]) -> list[Ca
             background = fitting[(2 * i + 5 * j) % len(fitting)]
             prompt = f"{color} {subject.name}, {style}, {background} background".strip()
             found.append(Case(i, j, color, background, prompt, seed=1000 + len(found)))
+    return found
+
+
+def arranged_cases(vocabulary: Vocabulary) -> list[Case]:
+    """Every subject once at half size, on white; all arrangements, pairs, and styles take their turn."""
+    found: list[Case] = []
+    arrangements = {name: places for name, places in vocabulary.arrangements.items() if places}
+    kinds = [*arrangements, "side by side"]
+    number, styles = len(vocabulary.subjects), list(vocabulary.styles)
+    for i, subject in enumerate(vocabulary.subjects):
+        kind, style = kinds[i % len(kinds)], (i // len(kinds)) % len(styles)
+        other = (7 * i + 3) % number
+        if vocabulary.withholds(i, style) or (kind not in arrangements and vocabulary.withholds(other, style)):
+            continue
+        if kind in arrangements:
+            things, what = [(i, place) for place in arrangements[kind]], subject.name
+        else:
+            things = list(zip((i, other), PAIR, strict=True))
+            what = f"{subject.name} and {vocabulary.subjects[other].name}"
+        prompt = f"{what}, {kind}, {styles[style]}, white background"
+        found.append(Case(i, style, "", "white", prompt, 5000 + i, tuple(things)))
     return found
 
 
@@ -100,7 +127,8 @@ def _paint(pipeline: Any, chosen: list[Case]) -> NDArray[np.uint8]:
 def real(art: NDArray[np.uint8], vocabulary: Vocabulary, chosen: list[Case]) -> Iterator[NDArray[np.uint8]]:
     """What each case would look like at best: the art itself, ``uint8[256, 256, 3]``."""
     for case in chosen:
-        picture = np.asarray(art[case.subject, case.style])
+        things = tuple(Thing(subject, 0, at) for subject, at in case.things or ((case.subject, None),))
+        picture = latents.picture(Scene(things, case.style, case.background, case.prompt), art, vocabulary)
         if case.color:
             picture = recolor(picture, vocabulary.colors[case.color])
         alpha = picture[..., 3:] / np.float32(255)
@@ -117,6 +145,7 @@ def evaluate(
 ) -> dict[str, float]:
     """Shares of the cases that hold in their pictures.
 
+    Of half-size things only ``arranged_1``: the share of them that show their subject where it should stand.
     Subject, style and background over all of them; `color` over those that ask for one; `withheld_1` and
     `withheld_5` over the combinations of subject and style that training never showed.
     """
@@ -126,6 +155,12 @@ def evaluate(
         hits.setdefault(name, []).append(hit)
 
     for number, (case, picture) in enumerate(zip(chosen, pictures, strict=True), 1):
+        progress(number, len(chosen))
+        for subject, (row, column) in case.things:
+            place = picture[row * PATCH : row * PATCH + SIZE // 2, column * PATCH : column * PATCH + SIZE // 2]
+            note("arranged_1", seen(judge, place)[0][0] == subject)
+        if case.things:
+            continue
         subjects, style = seen(judge, picture)
         for prefix in ["subject", *(["withheld"] if vocabulary.withholds(case.subject, case.style) else [])]:
             note(f"{prefix}_1", subjects[0] == case.subject)
@@ -134,7 +169,6 @@ def evaluate(
         note("background", background_color(picture, vocabulary) == case.background)
         if case.color:
             note("color", object_color(picture, vocabulary) == case.color)
-        progress(number, len(chosen))
     return {name: round(float(np.mean(values)), 3) for name, values in sorted(hits.items())} | {"cases": len(chosen)}
 
 

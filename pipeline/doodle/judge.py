@@ -32,7 +32,7 @@ class Classifier(nn.Module):
 
     def __init__(self, subjects: int, styles: int) -> None:
         super().__init__()
-        widths, textures = (3, 32, 64, 128, 256), (3, 24, 48, 96)
+        widths, textures = (3, 32, 64, 128, 256), (3, 16, 32, 64, 128)
         self.shapes = nn.Sequential(nn.AvgPool2d(2), *(_stage(before, after) for before, after in pairwise(widths)))
         self.subject = nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * 256, subjects))
         self.textures = nn.ModuleList(_stage(before, after) for before, after in pairwise(textures))
@@ -120,7 +120,7 @@ def train(
     folder: Path,
     batches: int,
     progress: Callable[[float, str], None],
-    batch: int = 128,
+    batch: int = 64,
     seed: int = 0,
 ) -> tuple[Classifier, dict[str, float]]:
     """The classifier and its accuracy on held-out renderings, kept in ``folder/judge.pt`` for the next time.
@@ -153,7 +153,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = 2e-3 * (1 - 0.98 * number / batches)
         pictures, subject, style = renderings.draw(batch, held=False)
-        with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported()):
+        with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_amx_tile_supported()):
             subjects, styles = net(pictures.contiguous(memory_format=torch.channels_last))
         loss = cross_entropy(subjects.float(), subject, label_smoothing=0.1) + cross_entropy(styles.float(), style)
         optimizer.zero_grad()
@@ -181,7 +181,7 @@ def _ceiling(net: Classifier, renderings: Renderings, batches: int = 24) -> dict
 
 @torch.no_grad()
 def seen(net: Classifier, picture: NDArray[np.uint8]) -> tuple[list[int], int]:
-    """The five likeliest subjects of a painting ``uint8[256, 256, 3]``, best first, and its style."""
+    """The five likeliest subjects of a painting ``uint8[256, 256, 3]``, or of a part of one, best first; its style."""
     small = Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BOX)
     subjects, styles = net(torch.from_numpy(np.asarray(small, np.float32) / 255).permute(2, 0, 1)[None])
     best = subjects[0].topk(min(5, subjects.shape[1])).indices

@@ -49,7 +49,7 @@ class Scenes:
         vocabulary: Vocabulary,
         natural: list[list[int]],
         rng: random.Random,
-        arranged: float = 0.2,
+        arranged: float = 0.35,
         *,
         gaps: bool = True,
     ) -> None:
@@ -64,7 +64,7 @@ class Scenes:
         subject, style = self.rng.choices(self.shown, cum_weights=self._shares)[0]
         if self.rng.random() >= self.arranged:
             return self._scene(style, [self._thing(subject, style)], "large" if self.rng.random() < 0.05 else "")
-        if self.rng.random() < 0.35:
+        if self.rng.random() < 0.5:
             other = self.rng.choice([i for i, j in self.shown if j == style and i != subject])
             pair = [self._thing(i, style, at) for i, at in zip((subject, other), PAIR, strict=True)]
             return self._scene(style, pair, "side by side" if self.rng.random() < 0.3 else "")

@@ -16,9 +16,9 @@ from pipeline.errors import DoodleError
 
 #: The model that ships with easel.
 SHIPPED = PATH.parent
-#: The shares of a training budget that go to the autoencoder, the sketches and the autoencoder's last polish; the
-#: rest is the denoiser's.
-AUTOENCODER, SKETCH, POLISH = 0.18, 0.22, 0.12
+#: The shares of a training budget that go to the autoencoder, the reader, the drawer and the autoencoder's last
+#: polish; the rest is the denoiser's.
+AUTOENCODER, READER, DRAWER, POLISH = 0.2, 0.2, 0.1, 0.15
 
 Echo = Callable[[str], None]
 
@@ -63,7 +63,7 @@ def fetch(folder: Path, words: Path = PATH) -> tuple[Vocabulary, Any, Path]:
 
 
 def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
-    """Art, latents, autoencoder, sketches, denoiser, polish, saved as a diffusers folder in `out`."""
+    """Art, latents, autoencoder, reader, drawer, denoiser, polish, saved as a diffusers folder in `out`."""
     from pipeline.doodle import latents, model
     from pipeline.doodle import train as training
 
@@ -73,10 +73,12 @@ def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
     with _bar("autoencoder") as progress:
         vae = training.train_autoencoder(pictures, vocabulary, encoded, folder, minutes * AUTOENCODER, progress)
     net = training.Denoiser(vocabulary).to(training.device())
-    with _bar("sketches") as progress:
-        training.train_sketch(net, vocabulary, encoded, folder, minutes * SKETCH, progress)
+    with _bar("reader") as progress:
+        training.train_reader(net, vocabulary, encoded, folder, minutes * READER, progress)
+    with _bar("drawer") as progress:
+        training.train_drawer(net, vocabulary, encoded, folder, minutes * DRAWER, progress)
     with _bar("denoiser") as progress:
-        left = minutes * (1 - AUTOENCODER - SKETCH - POLISH)
+        left = minutes * (1 - AUTOENCODER - READER - DRAWER - POLISH)
         training.train_denoiser(net, vocabulary, encoded, folder, left, progress)
     with _bar("polish") as progress:
         vae = training.polish_autoencoder(vae, net, pictures, vocabulary, encoded, folder, minutes * POLISH, progress)
@@ -111,7 +113,7 @@ def evaluate(
     """Measure a model; with a limit, every so many-th case.
 
     Args:
-        batches: how long the judge trains, in batches of 128, when it is not there yet.
+        batches: how long the judge trains, in batches of 64, when it is not there yet.
         pairs: requests as subject, raw text, rewritten prompt and seed: both are painted, and the shares that show
             the subject come back as ``requests``.
     """
@@ -127,6 +129,7 @@ def evaluate(
         return nearest_color(main_region(pictures[subject, style])[1], vocabulary.colors)
 
     chosen, pipeline, kept = measuring.cases(vocabulary, natural), load(model), _painted(folder, model)
+    chosen += measuring.arranged_cases(vocabulary)
     if limit:
         chosen = chosen[:: max(1, len(chosen) // limit)][:limit]
     with _counter("painting") as counter:

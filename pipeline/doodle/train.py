@@ -1,4 +1,4 @@
-"""Train the embedded model: its decoder, the sketches of its text encoder, its denoiser, the decoder once more.
+"""Train the embedded model: its decoder, how it reads captions, how it draws, its denoiser, the decoder once more.
 
 Read it top to bottom. Each training runs for a budget of minutes, keeps a checkpoint in the work folder and goes on
 from it when started again; the learning rate follows the share of the budget that is used up. Everything runs on CUDA
@@ -13,6 +13,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,20 @@ from diffusers import StableDiffusionPipeline
 from diffusers.models.attention_processor import AttnProcessor
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss, mse_loss
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss, one_hot
 
 from pipeline.doodle import model
-from pipeline.doodle.autoencoder import DoodleAutoencoder, composed
-from pipeline.doodle.latents import LAYERS, LatentSet, on_background, picture
+from pipeline.doodle.autoencoder import DoodleAutoencoder
+from pipeline.doodle.drawings import kept
+from pipeline.doodle.latents import GRID, HALF, LatentSet, on_background, picture
 from pipeline.doodle.scenes import Scene, Scenes
+from pipeline.doodle.sketch import STYLES, SUBJECTS, THINGS, codes_of
 from pipeline.doodle.vocabulary import Vocabulary
+from pipeline.errors import DoodleError
 from pipeline.profiles import BUILT_IN, load_profiles
 
+#: Where a half-size picture may stand, in each direction.
+PLACES = GRID - HALF + 1
 #: Called with the share of the budget used (0..1) and a line about the step.
 Progress = Callable[[float, str], None]
 
@@ -146,10 +152,12 @@ def _decoding_loss(vae: DoodleAutoencoder, latents: Tensor, real: Tensor) -> Ten
 
 
 class Denoiser(nn.Module):
-    """Text encoder and U-Net: they learn to sketch together, then to paint."""
+    """Text encoder and U-Net: they learn to read and to draw, then to paint."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__()
+        if len(vocabulary.subjects) > SUBJECTS or len(vocabulary.styles) > STYLES:
+            raise DoodleError(f"A vocabulary may have {SUBJECTS} subjects and {STYLES} styles; this one has more.")
         self.tokenizer = model.make_tokenizer(vocabulary)
         self.text_encoder = model.make_text_encoder(self.tokenizer)
         self.unet = model.make_unet()
@@ -163,41 +171,67 @@ class Denoiser(nn.Module):
         words: Tensor = self.text_encoder(tokens.input_ids, attention_mask=tokens.attention_mask)[0]
         return words
 
-    def read_whole(self, captions: list[str]) -> Tensor:
-        """``float[b, width]``: the last of these tokens alone, with most of the padding left out."""
+    def read_codes(self, captions: list[str]) -> Tensor:
+        """``float[b, 2, width]``: the codes of their things alone, with most of the padding left out."""
         tokens = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
-        last = tokens.input_ids.shape[1] - 1
-        kept = torch.tensor([*range(min(last, int(tokens.attention_mask.sum(1).max()))), last])
+        length = tokens.input_ids.shape[1]
+        told = min(length - THINGS, int(tokens.attention_mask.sum(1).max()))
+        kept = torch.tensor([*range(told), *range(length - THINGS, length)])
         tokens, kept = tokens.to(self.unet.device), kept.to(self.unet.device)
         words = self.text_encoder(
             tokens.input_ids[:, kept], attention_mask=tokens.attention_mask[:, kept], position_ids=kept[None]
         )[0]
-        whole: Tensor = words[:, -1]
-        return whole
+        return codes_of(words)
 
     def forward(self, noisy: Tensor, times: Tensor, words: Tensor) -> Tensor:
         velocity: Tensor = self.unet(noisy, times, encoder_hidden_states=words).sample
         return velocity
 
 
-#: Dyes are in two captions of five, and a channel of a colour is about 0.5: their layers count a quarter.
-_SHARES = torch.tensor([1, *[0.25] * (LAYERS - 1)]).view(-1, 1, 1, 1)
+@dataclass(frozen=True)
+class Told:
+    """What captions say of each of up to two things.
+
+    Shapes: ``subjects[b, 2]`` and ``styles[b, 2]``, -1 where no thing is named; ``colors[b, 2, 7]`` and
+    ``places[b, 2, 1 + 25]`` as in `pipeline.doodle.sketch.Reader`.
+    """
+
+    subjects: Tensor
+    styles: Tensor
+    colors: Tensor
+    places: Tensor
 
 
 class Lessons:
     """Random scenes as what the denoiser learns from."""
 
     def __init__(self, vocabulary: Vocabulary, latents: LatentSet, seed: int) -> None:
-        self._scenes = _scenes(vocabulary, latents, seed)
+        self.scenes = _scenes(vocabulary, latents, seed)
         self._latents, self._vocabulary = latents, vocabulary
+        self._colors = torch.tensor(list(vocabulary.colors.values()), dtype=torch.float32) / 255
         spread = torch.from_numpy(latents.basis.spread())
         self._weight = (spread / spread.mean()).view(-1, 1, 1).to(device())
 
-    def draw(self, batch: int) -> tuple[list[str], Tensor, Tensor]:
-        """Captions, the layers of their pictures ``[b, 8, 64, 8, 8]``, and the amounts of these ``[b, 7, 8, 8]``."""
-        shown = [self._scenes.draw() for _ in range(batch)]
-        layers, amounts = self._latents.layers_of(shown), self._latents.amounts_of(shown, self._vocabulary)
-        return [scene.caption for scene in shown], layers.to(device()), amounts.to(device())
+    def draw(self, batch: int) -> list[Scene]:
+        return [self.scenes.draw() for _ in range(batch)]
+
+    def clean(self, scenes: list[Scene]) -> Tensor:
+        """The latents of their pictures ``[b, 64, 8, 8]``."""
+        return self._latents.compose(scenes, self._vocabulary).to(device())
+
+    def told(self, scenes: list[Scene]) -> Told:
+        subjects, styles = torch.full((2, len(scenes), THINGS), -1)
+        colors, places = (torch.zeros(len(scenes), THINGS, width) for width in (7, 1 + PLACES**2))
+        for i, scene in enumerate(scenes):
+            colors[i, :, 4:] = torch.tensor(self._vocabulary.backgrounds[scene.background]) / 255
+            named = list(dict.fromkeys(thing.subject for thing in scene.things))
+            for thing in scene.things:
+                k = named.index(thing.subject)
+                subjects[i, k], styles[i, k] = thing.subject, scene.style
+                places[i, k, 1 + thing.at[0] * PLACES + thing.at[1] if thing.at else 0] = 1
+                if thing.version:
+                    colors[i, k, 0], colors[i, k, 1:4] = 1, self._colors[thing.version - 1]
+        return Told(*(part.to(device()) for part in (subjects, styles, colors, places)))
 
     def denoising_loss(self, guess: Tensor, velocity: Tensor) -> Tensor:
         """Squared error of the denoiser's guess, every channel weighted by what it does to the pixels.
@@ -206,35 +240,82 @@ class Lessons:
         """
         return (self._weight * (guess.float() - velocity).square()).mean()
 
-    def sketching_loss(self, sketched: tuple[Tensor, Tensor], layers: Tensor, amounts: Tensor) -> Tensor:
-        """Squared error of a sketch's layers, weighted alike, and of their amounts."""
-        weight = self._weight * _SHARES.to(device())
-        off = (weight * (sketched[0].float() - layers).square()).mean()
-        return off + 2 * mse_loss(sketched[1].float(), amounts)
+
+def reading_loss(read: tuple[Tensor, Tensor, Tensor, Tensor], told: Told) -> Tensor:
+    """Cross entropy of subjects, styles and places, squared error of colours.
+
+    `read` is what a `Reader` makes of the codes ``[b * 2, width]``. Things that a caption does not name may be
+    anything, for they stand nowhere.
+    """
+    subjects, styles, colors, places = (part.float() for part in read)
+    words = [
+        cross_entropy(guess, right.flatten(), ignore_index=-1)
+        for guess, right in ((subjects, told.subjects), (styles, told.styles))
+    ]
+    named = told.subjects.flatten() >= 0
+    off = (colors - told.colors.flatten(0, 1)).square().sum(1)[named].mean()
+    return sum(words) + off + 8 * binary_cross_entropy_with_logits(places, told.places.flatten(0, 1))
 
 
-def train_sketch(
+def train_reader(
     net: Denoiser,
     vocabulary: Vocabulary,
     latents: LatentSet,
     folder: Path,
     minutes: float,
     progress: Progress,
-    batch: int = 64,
+    batch: int = 32,
     seed: int = 0,
 ) -> None:
-    """Teach text encoder and sketcher the mean picture of each caption."""
-    sketching = nn.ModuleDict({"text_encoder": net.text_encoder, "sketcher": net.unet.sketcher})
-    run = Run(folder / "sketch.pt", sketching, minutes, peak=1e-3, average=0.998, falls=False)
+    """Teach text encoder and reader what captions say: which things, in which style and colours, where."""
+    reader = net.unet.sketcher.reader
+    reading = nn.ModuleDict({"text_encoder": net.text_encoder, "reader": reader})
+    run = Run(folder / "reader.pt", reading, minutes, peak=1e-3, average=0.998)
     lessons = Lessons(vocabulary, latents, seed + run.steps)
     while run.going():
-        captions, layers, amounts = lessons.draw(batch)
+        shown = lessons.draw(batch)
         with half():
-            sketched = net.unet.sketcher.layers(net.read_whole(captions))
-        run.step(lessons.sketching_loss(sketched, layers, amounts))
+            read = reader(net.read_codes([scene.caption for scene in shown]).flatten(0, 1))
+        run.step(reading_loss(read, lessons.told(shown)))
         progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
     run.save()
-    sketching.load_state_dict(run.averaged())
+    reading.load_state_dict(run.averaged())
+
+
+def train_drawer(
+    net: Denoiser,
+    vocabulary: Vocabulary,
+    latents: LatentSet,
+    folder: Path,
+    minutes: float,
+    progress: Progress,
+    batch: int = 128,
+    seed: int = 0,
+) -> None:
+    """Teach the drawer how every subject looks in every style. Needs no captions, so it is quick."""
+    fitted, drawer = kept(latents, vocabulary, folder), net.unet.sketcher.drawer
+    net.unet.sketcher.drawings.load_state_dict(fitted.drawings.state_dict())
+    run = Run(folder / "drawer.pt", drawer, minutes, peak=1e-3, average=0.998)
+    pairs = [(i, j) for i, row in enumerate(fitted.scores) for j in range(len(row)) if not vocabulary.withholds(i, j)]
+    subjects, styles = torch.tensor(pairs).T
+    chance = torch.Generator().manual_seed(seed + run.steps)
+    while run.going():
+        chosen = torch.randint(len(pairs), (batch,), generator=chance)
+        told = _shares_of(subjects[chosen], styles[chosen])
+        wanted = fitted.scores[subjects[chosen], styles[chosen]].to(device())
+        with half():
+            scores = drawer(*told)
+        run.step((scores.float() - wanted).square().sum(1).mean())
+        progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
+    run.save()
+    drawer.load_state_dict(run.averaged())
+
+
+def _shares_of(subjects: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
+    """The numbers of subjects and styles as what a reader is sure of."""
+    told = ((subjects, SUBJECTS), (styles, STYLES))
+    one, other = (one_hot(numbers, width).float().to(device()) for numbers, width in told)
+    return one, other
 
 
 def train_denoiser(
@@ -247,23 +328,24 @@ def train_denoiser(
     batch: int = 128,
     seed: int = 0,
 ) -> None:
-    """v-prediction on the cosine schedule, all times alike; the sketches go on getting better beside it."""
+    """v-prediction on the cosine schedule, all times alike; the captions are read better and better beside it."""
     run = Run(folder / "denoiser.pt", net, minutes, peak=1e-3, average=0.998)
-    lessons, chance = Lessons(vocabulary, latents, seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
+    lessons = Lessons(vocabulary, latents, seed + run.steps)
+    chance = torch.Generator().manual_seed(seed + run.steps)
     scheduler = model.make_scheduler()
     signal, noise_level = scheduler.alphas_cumprod.sqrt(), (1 - scheduler.alphas_cumprod).sqrt()
     while run.going():
-        captions, layers, amounts = lessons.draw(batch)
-        clean = composed(layers, amounts)
+        shown = lessons.draw(batch)
+        clean = lessons.clean(shown)
         times = torch.randint(0, 1000, (batch,), generator=chance)
         noise = torch.randn(clean.shape, generator=chance).to(device())
         a, b = (level[times].view(-1, 1, 1, 1).to(device()) for level in (signal, noise_level))
         with half():
-            words = net.read(captions)
+            words = net.read([scene.caption for scene in shown])
             guess = net(a * clean + b * noise, times.to(device()), words)
-            sketched = net.unet.sketcher.layers(words[:, -1])
+            read = net.unet.sketcher.reader(codes_of(words).flatten(0, 1))
         denoising = lessons.denoising_loss(guess, a * noise - b * clean)
-        run.step(denoising + lessons.sketching_loss(sketched, layers, amounts))
+        run.step(denoising + reading_loss(read, lessons.told(shown)))
         progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
     run.save()
     net.load_state_dict(run.averaged())
@@ -273,8 +355,8 @@ def train_denoiser(
 
 
 def half() -> torch.autocast:
-    """bfloat16 where the hardware has instructions for it."""
-    able = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
+    """bfloat16 where the hardware multiplies matrices of it: on other CPUs it takes half as long again."""
+    able = torch.cuda.is_available() or torch.cpu._is_amx_tile_supported()
     return torch.autocast(device().type, torch.bfloat16, enabled=able)
 
 

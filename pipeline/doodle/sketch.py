@@ -1,0 +1,141 @@
+"""What a caption says, before any denoising: read, drawn, and put together as the training set is.
+
+A reader finds what is named, in which style and colours, and where; a drawer knows how every subject looks in every
+style; and what is left is linear (`pipeline.doodle.drawings` fits it).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv_transpose2d
+
+from pipeline.doodle.autoencoder import composed
+
+#: How many things a caption may name. The code of the first is the last token, of the second the one before, and so on.
+THINGS = 2
+#: How many subjects and styles a vocabulary may have.
+SUBJECTS, STYLES = 1024, 8
+#: Width of what stands for a subject, for a style, and of the layers from there to the scores of a drawing.
+SUBJECT_WIDTH, STYLE_WIDTH, DRAWER_WIDTH = 384, 64, 1024
+#: How many scores tell one drawing from the others.
+SCORES = 896
+#: How much surer of its words a reader is taken to be: a cat that is one part in ten a dog is drawn as neither.
+SURE = 6.0
+#: The grey that drawings stand on before they get their background: near to most, and so more of each drawing is
+#: alike, and little depends on how well its outline and the hole in its background fit together.
+GREY = 0.75
+#: Numbers a patch that tell what a dye takes away, where it is, and where the background shows through.
+MASKS = (48, 32, 40)
+
+
+class Reader(nn.Module):
+    """What a caption says of a thing: subject, style, dye and places; and of the background: its colour."""
+
+    def __init__(self, width: int, side: int) -> None:
+        super().__init__()
+        self.places = side // 2 + 1
+        self.subject = nn.Linear(width, SUBJECTS)
+        self.style = nn.Linear(width, STYLES)
+        self.colors = nn.Linear(width, 4 + 3)
+        self.place = nn.Linear(width, 1 + self.places**2)
+
+    def forward(self, codes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """``[n, width]`` to logits of subjects and styles, colours ``[n, 7]``, and logits of places ``[n, 1 + 25]``.
+
+        The colours are 1 for a dye and its red, green and blue, then the background's; the places are the whole
+        picture, then the top left corners of a half-size one, row by row.
+        """
+        return self.subject(codes), self.style(codes), self.colors(codes), self.place(codes)
+
+
+class Drawer(nn.Module):
+    """How a subject is drawn in a style, as the scores of a drawing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.subjects = nn.Linear(SUBJECTS, SUBJECT_WIDTH, bias=False)
+        self.styles = nn.Linear(STYLES, STYLE_WIDTH, bias=False)
+        # As embeddings: a column is what stands for a word. Small for a subject, since what a training leaves of the
+        # random start is noise in a style that it never showed the subject in.
+        nn.init.normal_(self.subjects.weight, std=0.1)
+        nn.init.normal_(self.styles.weight, std=0.5)
+        self.draw = nn.Sequential(
+            nn.Linear(SUBJECT_WIDTH + STYLE_WIDTH, DRAWER_WIDTH),
+            nn.SiLU(),
+            nn.Linear(DRAWER_WIDTH, DRAWER_WIDTH),
+            nn.SiLU(),
+            nn.Linear(DRAWER_WIDTH, SCORES),
+        )
+
+    def forward(self, subjects: Tensor, styles: Tensor) -> Tensor:
+        """Shares of subjects ``[n, 1024]`` and of styles ``[n, 8]``, each summing up to 1, to scores ``[n, 896]``."""
+        scores: Tensor = self.draw(torch.cat([self.subjects(subjects), self.styles(styles)], dim=1))
+        return scores
+
+
+class Drawings(nn.Module):
+    """Drawings from their scores, at full and half size. All of it is linear and fitted: `pipeline.doodle.drawings`."""
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__()
+        self.shape = (channels, side, side)
+        self.on_grey = nn.Linear(SCORES, channels * side * side)
+        self.masks = nn.Linear(SCORES, sum(MASKS) * side * side)
+        # A dye and a background fill a grey mask with each of three colours.
+        self.layers = nn.ModuleList(
+            nn.Conv2d(mask, number * channels, 1, bias=False) for mask, number in zip(MASKS, (1, 3, 3), strict=True)
+        )
+        self.halved = nn.Conv2d(channels, channels, 2, stride=2)
+        self.clear = nn.Linear(3, channels)
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """``[n, 896]`` to layers ``[n, 8, channels, side, side]``."""
+        channels, *sides = self.shape
+        on_grey = self.on_grey(scores).view(-1, 1, channels, *sides)
+        masks = self.masks(scores).view(-1, sum(MASKS), *sides).split(MASKS, dim=1)
+        rest = [
+            layer(mask).view(len(mask), -1, channels, *sides) for layer, mask in zip(self.layers, masks, strict=True)
+        ]
+        body = on_grey - GREY * rest[-1].sum(1, keepdim=True)
+        return torch.cat([body, *rest], dim=1)
+
+
+class Sketcher(nn.Module):
+    """What a caption says a picture is made of, put together as the training set is (see `pipeline.doodle.latents`).
+
+    A thing which was learned in one colour on one background is known in all on all, and one that was learned filling
+    the picture is known at half its size in any place.
+    """
+
+    def __init__(self, width: int, channels: int, side: int) -> None:
+        super().__init__()
+        self.reader = Reader(width, side)
+        self.drawer = Drawer()
+        self.drawings = Drawings(channels, side)
+
+    def forward(self, words: Tensor) -> Tensor:
+        """``[b, tokens, width]`` to latents ``[b, channels, side, side]``."""
+        subjects, styles, colors, places = self.reader(codes_of(words).flatten(0, 1))
+        colors = colors.unflatten(0, (-1, THINGS))
+        ground = colors[:, :1, 4:]
+        amounts = torch.cat([colors[:, :, :4], ground.expand(-1, THINGS, -1)], dim=-1).flatten(0, 1)
+        scores = self.drawer((SURE * subjects).softmax(1), (SURE * styles).softmax(1))
+        things = composed(self.drawings(scores), amounts[:, :, None, None])
+        return self.placed(things, self.drawings.clear(ground[:, 0]), places.sigmoid())
+
+    def placed(self, things: Tensor, clear: Tensor, places: Tensor) -> Tensor:
+        """Things ``[b * 2, channels, side, side]`` on clear patches ``[b, channels]``, at ``places[b * 2, 1 + 25]``."""
+        ground = clear.repeat_interleave(THINGS, 0)[:, :, None, None]
+        large = places[:, :1, None, None] * (things - ground)
+        small = self.drawings.halved(things) - ground
+        # A convolution backwards stamps each half-size picture, by its own amounts, on every place.
+        corners = places[:, 1:].reshape(1, -1, self.reader.places, self.reader.places)
+        stamped = conv_transpose2d(corners, small, groups=len(small)).view_as(large)
+        sketch: Tensor = clear[:, :, None, None] + (large + stamped).view(-1, THINGS, *self.drawings.shape).sum(1)
+        return sketch
+
+
+def codes_of(words: Tensor) -> Tensor:
+    """The codes ``[b, 2, width]`` of the things in a caption ``[b, tokens, width]``, the first first."""
+    return words[:, -THINGS:].flip(1)
