@@ -1,8 +1,8 @@
 """What the drawings of the training set have in common: the part of a sketch that needs no training.
 
 Every drawing, all its layers at once, is the mean drawing plus an amount of each of some hundreds of others: their
-principal components ("eigenpictures": Sirovich and Kirby 1987). They are found exactly, in seconds. What is left for
-the text encoder to learn is a few hundred numbers a drawing, its scores, in place of thirty thousand.
+principal components ("eigenpictures": Sirovich and Kirby 1987). They are found exactly, in seconds. What is left to
+learn is a few hundred numbers a drawing, its scores, in place of thirty thousand.
 
 Half-size copies need no learning either: the latents of a halved picture are, but for details too fine to be kept, a
 linear map of the latents of two by two patches.
@@ -94,7 +94,9 @@ def kept(latents: LatentSet, vocabulary: Vocabulary, folder: Path) -> Fitted:
             drawings.load_state_dict(state)
             return Fitted(drawings.requires_grad_(False), scores)
     found = fit(latents, vocabulary)
-    torch.save({**found.drawings.state_dict(), "scores": found.scores, "key": key}, file)
+    partial = file.with_suffix(".part")
+    torch.save({**found.drawings.state_dict(), "scores": found.scores, "key": key}, partial)
+    partial.replace(file)
     return found
 
 

@@ -365,17 +365,11 @@ def _scenes(vocabulary: Vocabulary, latents: LatentSet, seed: int, *, gaps: bool
 
 
 class Run:
-    """AdamW with warm-up and cosine decay over a budget of minutes, an averaged copy of the weights, checkpoints.
+    """AdamW with warm-up and cosine decay over a budget of minutes, an averaged copy of the weights, checkpoints."""
 
-    Args:
-        falls: whether the learning rate falls in the second half of the budget, or another training goes on from here.
-    """
-
-    def __init__(
-        self, checkpoint: Path, module: nn.Module, minutes: float, peak: float, average: float, *, falls: bool = True
-    ) -> None:
+    def __init__(self, checkpoint: Path, module: nn.Module, minutes: float, peak: float, average: float) -> None:
         self.checkpoint, self.module, self.seconds = checkpoint, module, minutes * 60
-        self.peak, self.average, self.falls = peak, average, falls
+        self.peak, self.average = peak, average
         self.optimizer = torch.optim.AdamW(
             module.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01, fused=True
         )
@@ -396,7 +390,7 @@ class Run:
 
     def rate(self) -> float:
         """Warm-up over 200 steps, the peak for half of the budget, then a cosine to nothing."""
-        fall = max(0.0, self.share() - 0.5) * 2 if self.falls else 0.0
+        fall = max(0.0, self.share() - 0.5) * 2
         return self.peak * min(1.0, (self.steps + 1) / 200) * (0.02 + 0.98 * (1 + math.cos(math.pi * fall)) / 2)
 
     def step(self, loss: Tensor) -> None:
