@@ -11,7 +11,7 @@ import pytest
 from promptlib import lexicon as lexicons
 from promptlib.compose import compose
 from promptlib.dialects import DIALECTS, DialectError, dialect
-from promptlib.dialects.doodle import VocabularyError, read_vocabulary
+from promptlib.dialects.doodle_vocabulary import VocabularyError, read_vocabulary
 from promptlib.records import Hit, LibraryPrompt, Prompt, Tag, Target
 from promptlib.understanding import understand
 

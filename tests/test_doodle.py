@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFilter
+from safetensors.torch import load_file
+from torch.nn.functional import one_hot
 
-from pipeline.doodle import art, drawings, evaluate, judge, latents, model, recolor, steps, train, unet
+from pipeline.doodle import art, drawings, evaluate, judge, latents, model, recolor, run, steps, train, unet
 from pipeline.doodle.autoencoder import DoodleAutoencoder
 from pipeline.doodle.scenes import Scene, Scenes, Thing
-from pipeline.doodle.sketch import Sketcher, codes_of
+from pipeline.doodle.sketch import COLORS, STYLES, SUBJECTS, Sketcher, codes_of
 from pipeline.doodle.vocabulary import PATH, Subject, Vocabulary, load_vocabulary
 from pipeline.errors import DoodleError
 
@@ -201,6 +203,14 @@ def test_half_size_scenes_have_their_share(encoded):
     assert not [scene for scene in scenes(encoded, 3, 200, arranged=0) if scene.things[0].at]
 
 
+def test_a_thing_of_its_own_colour_is_as_drawn(encoded):
+    """So that a caption says one thing only, and what needs no dye keeps its shades."""
+    drawing = Scenes(SMALL, encoded.natural.tolist(), random.Random(6))
+    for scene in (drawing.draw() for _ in range(300)):
+        for thing in scene.things:
+            assert thing.version != 1 + encoded.natural[thing.subject, scene.style]
+
+
 def test_no_thing_stands_on_a_background_of_its_own_colour(encoded):
     for scene in scenes(encoded, 4, 300):
         for thing in scene.things:
@@ -254,8 +264,10 @@ def trained(pictures, encoded, tmp_path_factory):
 
 
 def test_a_vocabulary_that_is_too_large_is_one_sentence():
-    with pytest.raises(DoodleError, match="1024 subjects and 8 styles; this one has more"):
+    with pytest.raises(DoodleError, match="may have 8 styles; this one has more"):
         train.Denoiser(dataclasses.replace(SMALL, styles=tuple(f"style {number}" for number in range(9))))
+    with pytest.raises(DoodleError, match="may have 16 colors; this one has more"):
+        train.Denoiser(dataclasses.replace(SMALL, colors={f"color {number}": (0, 0, 0) for number in range(17)}))
 
 
 def test_fitted_drawings_are_kept_and_fitted_again_for_others(encoded, tmp_path):
@@ -292,8 +304,9 @@ def off(encoded: latents.LatentSet, sketch: torch.Tensor, clean: torch.Tensor) -
     return float(apart.square().sum() / mean.square().sum())
 
 
-@pytest.mark.parametrize("arranged", [0, 1], ids=["whole", "half-size"])
-def test_a_sketch_is_put_together_as_the_picture_is(encoded, arranged):
+# Of three shapes, how one is halved is told less well: what a white dye is on a rim, half as thin, stands out.
+@pytest.mark.parametrize(("arranged", "most"), [(0, 0.02), (1, 0.1)], ids=["whole", "half-size"])
+def test_a_sketch_is_put_together_as_the_picture_is(encoded, arranged, most):
     """Whoever reads a caption right has a sketch that is right, in every colour and place."""
     fitted = drawings.fit(encoded, SMALL)
     lessons, sketcher = train.Lessons(SMALL, encoded, 0), Sketcher(model.TEXT_WIDTH, 64, 8)
@@ -301,17 +314,17 @@ def test_a_sketch_is_put_together_as_the_picture_is(encoded, arranged):
     lessons.scenes = Scenes(SMALL, encoded.natural.tolist(), random.Random(1), arranged=arranged)
     shown = lessons.draw(64)
     told = lessons.told(shown)
-    words = train._shares_of(told.subjects.flatten().clamp_min(0), told.styles.flatten().clamp_min(0))
-    colors, places = told.colors.flatten(0, 1), told.places.flatten(0, 1)
-    sketcher.reader.forward = lambda codes: (*(40 * shares for shares in words), colors, 40 * places - 20)
+    numbers, sizes = (told.subjects, told.styles, told.dyes, told.backgrounds), (SUBJECTS, STYLES, 1 + COLORS, COLORS)
+    words = [40 * one_hot(part.flatten().clamp_min(0), size).float() for part, size in zip(numbers, sizes, strict=True)]
+    sketcher.reader.forward = lambda codes: (*words, 40 * told.places.flatten(0, 1) - 20)
     sketcher.drawer.forward = lambda subjects, styles: fitted.scores[subjects.argmax(1), styles.argmax(1)]
     with torch.no_grad():
         sketch = sketcher(torch.zeros(len(shown), model.MAX_TOKENS, model.TEXT_WIDTH))
     assert {scene.things[0].at is None for scene in shown} == {not arranged}
-    assert off(encoded, sketch, lessons.clean(shown)) < 0.02
+    assert off(encoded, sketch, lessons.clean(shown)) < most
 
 
-def test_what_is_withheld_is_not_in_the_drawings(encoded):
+def test_what_is_withheld_is_not_in_the_drawings(encoded, tmp_path, monkeypatch):
     part = dataclasses.replace(SMALL, withheld=4)
     withheld = torch.tensor([[part.withholds(i, j) for j in range(2)] for i in range(3)])
     assert 0 < int(withheld.sum()) < 4
@@ -319,23 +332,71 @@ def test_what_is_withheld_is_not_in_the_drawings(encoded):
         encoded, **{name: getattr(encoded, name).clone() for name in ("layers", "small_layers")}
     )
     other.layers[withheld], other.small_layers[withheld] = 1, 1
-    one, two = (drawings.fit(latents, part).drawings.state_dict() for latents in (encoded, other))
-    assert all(torch.equal(one[name], two[name]) for name in one)
+    one, two = (drawings.fit(latents, part) for latents in (encoded, other))
+    assert torch.equal(one.scores, two.scores)
+    # The mean drawing has scores of 0: what is withheld is guessed to be more than that, and the drawer learns it.
+    assert float(one.scores[withheld].square().sum(1).min()) > 0.01
+    asked: set[tuple[int, int]] = set()
+    shares = train._shares_of
+
+    def noted(subjects, styles):
+        asked.update(zip(subjects.tolist(), styles.tolist(), strict=True))
+        return shares(subjects, styles)
+
+    monkeypatch.setattr(train, "_shares_of", noted)
+    train.train_drawer(train.Denoiser(part), part, encoded, tmp_path, 0.01, lambda share, line: None, 64)
+    assert asked == {(i, j) for i in range(3) for j in range(2)}
+    assert all(map(torch.equal, one.drawings.state_dict().values(), two.drawings.state_dict().values()))
 
 
-def test_a_sketch_is_learned_for_all_backgrounds_at_once(encoded, tmp_path, monkeypatch):
-    """What the sketch of a caption says comes near to its pictures; also on a background it never saw."""
+def test_what_is_withheld_is_imagined_from_the_same_subject_in_other_styles():
+    """Two styles that differ by a fixed map of the channels: what is hidden of one is found in the other."""
+    chance = torch.Generator().manual_seed(0)
+    one = torch.randn(40, 6, 4, 4, generator=chance)
+    other = torch.einsum("nchw,cd->ndhw", one, torch.randn(6, 6, generator=chance))
+    parts, shown = torch.stack([one, other], 1), torch.ones(40, 2, dtype=torch.bool)
+    shown[3, 0] = shown[7, 1] = False
+    hidden = torch.where(shown[:, :, None, None, None], parts, torch.nan)
+    found = drawings._imagined(hidden, shown)
+    assert torch.equal(found[shown], parts[shown])
+    assert float((found - parts)[~shown].square().mean() / parts[~shown].square().mean()) < 0.05
+
+
+def test_a_sketch_is_learned_from_captions(encoded, tmp_path, monkeypatch):
     net = train.Denoiser(SMALL)
-    seen = dataclasses.replace(SMALL, backgrounds={name: SMALL.backgrounds[name] for name in ("white", "black")})
     clock = iter(range(100_000))  # a second a step, so that a busy machine trains as long as a quiet one
-    monkeypatch.setattr(train, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    train.train_reader(net, seen, encoded, tmp_path, 5, lambda share, line: None, 16)
-    train.train_drawer(net, seen, encoded, tmp_path, 1, lambda share, line: None, 16)
+    monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    train.train_reader(net, SMALL, encoded, tmp_path, 5, lambda share, line: None, 16)
+    train.train_drawer(net, SMALL, encoded, tmp_path, 1, lambda share, line: None, 16)
     lessons = train.Lessons(SMALL, encoded, 0)
     shown = [scene for scene in lessons.draw(96) if scene.caption]
     with torch.no_grad():
         sketch = net.eval().unet.sketcher(net.read([scene.caption for scene in shown]))
     assert off(encoded, sketch, lessons.clean(shown)) < 0.6
+
+
+def test_a_checkpoint_of_another_vocabulary_is_not_gone_on_from(encoded, tmp_path):
+    """Colours are numbers to a reader: in another order the same ones are other colours."""
+    turned = dataclasses.replace(SMALL, backgrounds=dict(reversed(SMALL.backgrounds.items())))
+
+    def first_step(vocabulary: Vocabulary, minutes: float) -> str:
+        lines: list[str] = []
+        net = train.Denoiser(vocabulary)
+        train.train_reader(net, vocabulary, encoded, tmp_path, minutes, lambda share, line: lines.append(line), 2)
+        return lines[0].split()[1]
+
+    assert first_step(SMALL, 0.02) == "1"
+    assert first_step(SMALL, 0.04) != "1"
+    assert first_step(turned, 0.06) == "1"
+
+
+def test_more_lessons_for_the_drawer_outlast_the_denoisers_checkpoint(encoded, tmp_path):
+    train.train_denoiser(train.Denoiser(SMALL), SMALL, encoded, tmp_path, 0.01, lambda share, line: None, 2)
+    later = train.Denoiser(SMALL)
+    train.train_drawer(later, SMALL, encoded, tmp_path, 0.01, lambda share, line: None, 2)
+    drawn = [value.clone() for value in later.unet.sketcher.drawer.state_dict().values()]
+    train.train_denoiser(later, SMALL, encoded, tmp_path, 0.01, lambda share, line: None, 2)
+    assert all(map(torch.equal, drawn, later.unet.sketcher.drawer.state_dict().values()))
 
 
 def test_painting_leans_on_the_sketch():
@@ -362,11 +423,29 @@ def test_a_saved_model_paints_through_plain_diffusers(trained):
     assert (once == again).all()
 
 
-def test_weights_are_half_precision_safetensors_under_80_mb(trained):
+def test_what_is_saved_in_eight_bits_is_read_as_it_was_trained(trained, encoded):
+    sketcher, fitted = steps.load(trained[0] / "model").unet.sketcher, drawings.kept(encoded, SMALL, trained[0])
+    for name, weight in fitted.drawings.state_dict().items():
+        assert torch.allclose(sketcher.drawings.state_dict()[name], weight, rtol=1e-3, atol=1e-4), name
+
+
+def test_weights_are_safetensors_of_16_or_8_bits_under_80_mb(trained):
     weights = list((trained[0] / "model").rglob("*.safetensors"))
     assert len(weights) == 3
+    kinds = {value.dtype for file in weights for value in load_file(file).values() if value.is_floating_point()}
+    assert kinds == {torch.float16, torch.float8_e4m3fn}
     assert sum(file.stat().st_size for file in weights) < 80e6
     assert not list((trained[0] / "model").rglob("*.bin"))
+
+
+def test_the_decoder_begins_with_what_a_linear_one_can_do(pictures, encoded, tmp_path):
+    """Blocks of the right colours in the right places, before any lesson."""
+    vae = train.train_autoencoder(pictures, SMALL, encoded, tmp_path, 0, lambda share, line: None)
+    shown = latents.on_background(pictures.reshape(-1, 256, 256, 4), np.ones((6, 3), np.float32))
+    real = torch.from_numpy(shown).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        found = vae.decode(vae.encode(real).latents).sample
+    assert float((found - real).square().mean() / (real - real.mean(0)).square().mean()) < 0.2
 
 
 def test_the_decoder_learns(pictures, encoded, tmp_path):
@@ -398,6 +477,20 @@ def test_the_judge_learns_the_real_art_and_is_kept(judged, pictures):
     again, kept = judge.train(pictures, MANY_COLORS, folder, 1, lambda share, line: pytest.fail("trained again"))
     assert kept == ceiling
     assert judge.seen(again, pictures[0, 0, :, :, :3]) == judge.seen(net, pictures[0, 0, :, :, :3])
+
+
+def test_a_judge_of_another_make_is_trained_again(judged, pictures, tmp_path):
+    state = torch.load(judged[0] / "judge.pt", weights_only=True)
+    torch.save({**state, "made_for": state["made_for"][1:]}, tmp_path / "judge.pt")
+    shares: list[float] = []
+    judge.train(pictures, MANY_COLORS, tmp_path, 1, lambda share, line: shares.append(share), batch=4)
+    assert shares == [1.0]
+
+
+def test_the_judge_tells_a_style_by_shapes_and_texture():
+    net = judge.Classifier(3, 2)
+    net(torch.rand(2, 3, 128, 128))[1].square().sum().backward()
+    assert all(float(part[0].weight.grad.abs().sum()) > 0 for part in (net.shapes[1], net.textures[0]))
 
 
 def test_the_judge_is_not_tested_on_what_it_trained_on(pictures):
@@ -440,6 +533,14 @@ def test_real_pictures_pass_their_own_judge(judged, pictures):
     assert scores["subject_1"] > 0.6
     assert scores["cases"] == len(chosen) == 6
     assert painted == scores
+
+
+def test_the_colours_of_the_art_are_looked_at_once(pictures, tmp_path):
+    first, again = (steps._natural(art, MANY_COLORS, tmp_path, lambda *_: None) for art in (pictures, None))
+    found = [[first(i, j) for j in range(2)] for i in range(3)]
+    assert found == [[again(i, j) for j in range(2)] for i in range(3)]
+    palette = MANY_COLORS.colors
+    assert found == [[recolor.nearest_color(recolor.main_region(p)[1], palette) for p in row] for row in pictures]
 
 
 def test_half_size_things_are_looked_for_where_they_should_stand(judged, pictures):
@@ -527,6 +628,13 @@ def test_fetch_keeps_what_fits_and_says_what_cannot_be_fetched(tmp_path, monkeyp
         art.fetch(tmp_path / "work", (package,))
     (tmp_path / "work" / package.file).write_bytes(content)
     art.fetch(tmp_path / "work", (package,))
+
+
+def test_a_painting_is_kept_under_all_that_makes_it(monkeypatch):
+    case = evaluate.Case(0, 0, "", "white", "ball", seed=5)
+    before = case.name
+    monkeypatch.setattr(evaluate, "SHARE", 0.123)
+    assert case.name != before
 
 
 def test_a_missing_model_is_one_clear_sentence(tmp_path):

@@ -2,13 +2,16 @@
 
 The encoder is linear: every 32x32 patch is projected on the principal components of the training art, each scaled to
 unit variance. That costs nothing, suits the denoiser (its inputs are already whitened) and lets the training data be
-put on any background without encoding again, because the latent of a mix is the mix of the latents. The decoder is a
-small convolutional network that works at 8 to 64 px, where a CPU is cheap, and reaches 256 px by a pixel shuffle.
+put on any background without encoding again, because the latent of a mix is the mix of the latents. The decoder puts
+the same patches down again; a small convolutional network, which works at 8 to 64 px, where a CPU is cheap, and
+reaches 256 px by a pixel shuffle, adds what they lack.
 
 It speaks the interface of the diffusers autoencoders, so any Stable Diffusion pipeline can use it.
 """
 
 from __future__ import annotations
+
+from typing import cast
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -45,8 +48,34 @@ class Upsample(nn.Module):
         return nn.functional.pixel_shuffle(self.conv(x), 2)
 
 
+class Decoder(nn.Module):
+    """The patches that the latents are amounts of, plus what a convolutional network makes of whole neighbourhoods.
+
+    The network's last convolution starts at zero, so a new decoder is `patches` alone. Training starts those from the
+    encoder's pseudo-inverse (`latents.Basis.patches`): blocks, but the right ones.
+    """
+
+    def __init__(self, latent_channels: int, widths: tuple[int, ...], layers_per_block: int) -> None:
+        super().__init__()
+        self.patches = nn.ConvTranspose2d(latent_channels, 3, PATCH, stride=PATCH)
+        layers: list[nn.Module] = [nn.Conv2d(latent_channels, widths[0], 3, padding=1)]
+        for width, following in zip(widths, (*widths[1:], None), strict=True):
+            layers += [ResidualBlock(width) for _ in range(layers_per_block)]
+            if following:
+                layers.append(Upsample(width, following))
+        last = nn.Conv2d(widths[-1], 48, 3, padding=1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(cast(Tensor, last.bias))
+        layers += [nn.GroupNorm(16, widths[-1]), nn.SiLU(), last, nn.PixelShuffle(4)]
+        self.detail = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        picture: Tensor = self.patches(z) + self.detail(z)
+        return picture
+
+
 class DoodleAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Linear patch encoder, convolutional decoder.
+    """Linear patch encoder, `Decoder`.
 
     Args:
         latent_channels: numbers kept of each 32x32 patch.
@@ -66,14 +95,7 @@ class DoodleAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self.encoder = nn.Conv2d(3, latent_channels, PATCH, stride=PATCH)
-        widths = block_out_channels[:1:-1]
-        layers: list[nn.Module] = [nn.Conv2d(latent_channels, widths[0], 3, padding=1)]
-        for width, following in zip(widths, (*widths[1:], None), strict=True):
-            layers += [ResidualBlock(width) for _ in range(layers_per_block)]
-            if following:
-                layers.append(Upsample(width, following))
-        layers += [nn.GroupNorm(16, widths[-1]), nn.SiLU(), nn.Conv2d(widths[-1], 48, 3, padding=1), nn.PixelShuffle(4)]
-        self.decoder = nn.Sequential(*layers)
+        self.decoder = Decoder(latent_channels, block_out_channels[:1:-1], layers_per_block)
 
     def encode(self, x: Tensor, return_dict: bool = True) -> AutoencoderTinyOutput | tuple[Tensor]:
         """``float[n, 3, 256, 256]`` in -1..1 to whitened latents ``float[n, 64, 8, 8]``."""

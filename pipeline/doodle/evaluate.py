@@ -23,6 +23,8 @@ from pipeline.doodle.autoencoder import PATCH
 from pipeline.doodle.judge import Classifier, seen
 from pipeline.doodle.recolor import main_region, nearest_color, recolor
 from pipeline.doodle.scenes import PAIR, Scene, Thing
+from pipeline.doodle.sketch import SURE
+from pipeline.doodle.unet import SHARE
 from pipeline.doodle.vocabulary import Vocabulary
 from pipeline.profiles import BUILT_IN, load_profiles
 
@@ -47,7 +49,7 @@ class Case:
     @property
     def name(self) -> str:
         """Of its picture's file."""
-        return hashlib.sha256(f"{self.prompt} {self.seed} {STEPS} {GUIDANCE}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.prompt} {self.seed} {STEPS} {GUIDANCE} {SHARE} {SURE}".encode()).hexdigest()[:16]
 
 
 def cases(vocabulary: Vocabulary, natural: Callable[[int, int], str]) -> list[Case]:

@@ -21,7 +21,7 @@ from torch.nn.functional import avg_pool2d, cross_entropy, interpolate
 from pipeline.doodle.recolor import dyed
 from pipeline.doodle.vocabulary import Vocabulary
 
-#: What it looks at, in pixels: for the style; half of that for the subject.
+#: The side of what it looks at, in pixels. Shapes are seen at half of that, texture in full.
 SIDE = 128
 #: Batches of training between checkpoints.
 SAVED_EVERY = 200
@@ -34,18 +34,20 @@ class Classifier(nn.Module):
         super().__init__()
         widths, textures = (3, 32, 64, 128, 256), (3, 16, 32, 64, 128)
         self.shapes = nn.Sequential(nn.AvgPool2d(2), *(_stage(before, after) for before, after in pairwise(widths)))
-        self.subject = nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * 256, subjects))
+        self.flat = nn.Sequential(nn.AvgPool2d(2), nn.Flatten())
+        self.subject = nn.Sequential(nn.Dropout(0.2), nn.Linear(4 * 256, subjects))
         self.textures = nn.ModuleList(_stage(before, after) for before, after in pairwise(textures))
-        self.style = nn.Sequential(nn.Dropout(0.2), nn.Linear(2 * sum(textures[1:]), styles))
+        self.style = nn.Sequential(nn.Dropout(0.2), nn.Linear(4 * 256 + 2 * sum(textures[1:]), styles))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        # A style is in the texture everywhere, in soft shades that are gone at half the size: the mean and the spread
-        # of what every stage sees.
-        seen, texture = pictures - 0.5, list[Tensor]()
+        # A style is in the shapes that a thing is drawn with, and in the texture everywhere, in soft shades that are
+        # gone at half the size: the mean and the spread of what every stage sees.
+        shapes = self.flat(self.shapes(pictures - 0.5))
+        seen, cues = pictures - 0.5, [shapes]
         for stage in self.textures:
             seen = stage(seen)
-            texture += [seen.mean((2, 3)), (seen.var((2, 3)) + 1e-5).sqrt()]
-        return self.subject(self.shapes(pictures - 0.5)), self.style(torch.cat(texture, 1))
+            cues += [seen.mean((2, 3)), (seen.var((2, 3)) + 1e-5).sqrt()]
+        return self.subject(shapes), self.style(torch.cat(cues, 1))
 
 
 def _stage(before: int, after: int) -> nn.Module:
@@ -129,19 +131,18 @@ def train(
     """
     net = Classifier(len(vocabulary.subjects), len(vocabulary.styles))
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    kept, words = (
-        folder / "judge.pt",
-        [*(subject.emoji for subject in vocabulary.subjects), *vocabulary.styles, *net.state_dict()],
-    )
+    kept = folder / "judge.pt"
+    made_for = [subject.emoji for subject in vocabulary.subjects] + list(vocabulary.styles)
+    made_for += [f"{name} {list(value.shape)}" for name, value in net.state_dict().items()]
     if kept.exists():
         state: dict[str, Any] = torch.load(kept, weights_only=True)
-        if state["words"] == words and state["batches"] >= batches:
+        if state.get("made_for") == made_for and state["batches"] >= batches:
             net.load_state_dict(state["net"])
             return net.eval(), state["ceiling"]
     optimizer, begun, first = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.02), folder / "judge.part", 0
     if begun.exists():
         state = torch.load(begun, weights_only=True)
-        if state["words"] == words and state["batches"] == batches:
+        if state.get("made_for") == made_for and state["batches"] == batches:
             net.load_state_dict(state["net"])
             optimizer.load_state_dict(state["optimizer"])
             first = state["number"]
@@ -149,7 +150,7 @@ def train(
     for number in range(first, batches):
         if number > first and number % SAVED_EVERY == 0:
             state = {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "number": number}
-            torch.save({**state, "words": words, "batches": batches}, begun)
+            torch.save({**state, "made_for": made_for, "batches": batches}, begun)
         for group in optimizer.param_groups:
             group["lr"] = 2e-3 * (1 - 0.98 * number / batches)
         pictures, subject, style = renderings.draw(batch, held=False)
@@ -161,7 +162,7 @@ def train(
         optimizer.step()
         progress((number + 1) / batches, f"loss {float(loss.detach()):.3f}")
     ceiling = _ceiling(net.eval(), renderings)
-    torch.save({"net": net.state_dict(), "words": words, "batches": batches, "ceiling": ceiling}, kept)
+    torch.save({"net": net.state_dict(), "made_for": made_for, "batches": batches, "ceiling": ceiling}, kept)
     begun.unlink(missing_ok=True)
     return net, ceiling
 

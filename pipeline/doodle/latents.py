@@ -54,7 +54,16 @@ class Basis:
         return spread
 
     def conv_weight(self) -> torch.Tensor:
+        """``[64, 3, 32, 32]``, from pixels to latents."""
         return torch.from_numpy(self.components.reshape(CHANNELS, 3, PATCH, PATCH).copy())
+
+    def patches(self) -> dict[str, torch.Tensor]:
+        """The encoder's pseudo-inverse as a transposed convolution: weight ``[64, 3, 32, 32]`` and bias ``[3]``."""
+        # Rows are orthogonal, so it is the transpose by their squared lengths. A bias is one number a channel, so of
+        # the mean patch only its mean colour is put back.
+        weight = self.conv_weight() * torch.from_numpy(self.spread()).square()[:, None, None, None]
+        mean_color = -(torch.from_numpy(self.offset)[:, None, None, None] * weight).sum(0).mean((1, 2))
+        return {"weight": weight, "bias": mean_color}
 
 
 def patches_of(pictures: Floats) -> Floats:

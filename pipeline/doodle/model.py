@@ -12,9 +12,11 @@ from typing import Any
 
 import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
+from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from pipeline.doodle.autoencoder import DoodleAutoencoder
+from pipeline.doodle.sketch import EIGHT_BITS
 from pipeline.doodle.unet import DoodleUNet
 from pipeline.doodle.vocabulary import Vocabulary
 
@@ -110,9 +112,15 @@ def make_pipeline(
 
 
 def save(pipeline: StableDiffusionPipeline, folder: Path) -> None:
-    """Write the diffusers folder in half precision."""
+    """Write the diffusers folder in half precision, `EIGHT_BITS` of it in eight bits."""
     pipeline.to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True)
+    # diffusers reads any floating point numbers into what a caller asks for, but writes one kind.
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    state = load_file(weights)
+    for name in (f"sketcher.drawings.{part}" for part in EIGHT_BITS):
+        state[name] = state[name].to(torch.float8_e4m3fn)
+    save_file(state, weights, metadata={"format": "pt"})
     index = folder / "model_index.json"
     entries: dict[str, Any] = json.loads(index.read_text("utf-8"))
     # diffusers writes the name of the package only; the full module name is what `from_pretrained` can import.

@@ -78,8 +78,10 @@ class Scenes:
         # Recoloured skin would teach what nobody asks for.
         plain = self.vocabulary.subjects[subject].group == "people-body"
         if not plain and self.rng.random() < 0.4:
-            version = self.rng.randrange(1, 1 + len(self.colors))
-            return Thing(subject, version, at), self.colors[version - 1]
+            # A red apple is the apple as drawn.
+            other = [color for color in self.colors if color != self._natural(subject, style)] or self.colors
+            color = self.rng.choice(other)
+            return Thing(subject, 1 + self.colors.index(color), at), color
         return Thing(subject, 0, at), self._natural(subject, style) if self.rng.random() < 0.3 else ""
 
     def _natural(self, subject: int, style: int) -> str:

@@ -14,39 +14,43 @@ from pipeline.doodle.autoencoder import composed
 
 #: How many things a caption may name. The code of the first is the last token, of the second the one before, and so on.
 THINGS = 2
-#: How many subjects and styles a vocabulary may have.
-SUBJECTS, STYLES = 1024, 8
+#: How many subjects, styles, dyes and backgrounds a vocabulary may have.
+SUBJECTS, STYLES, COLORS = 1024, 8, 16
 #: Width of what stands for a subject, for a style, and of the layers from there to the scores of a drawing.
-SUBJECT_WIDTH, STYLE_WIDTH, DRAWER_WIDTH = 384, 64, 1024
+SUBJECT_WIDTH, STYLE_WIDTH, DRAWER_WIDTH = 384, 64, 1280
 #: How many scores tell one drawing from the others.
-SCORES = 896
-#: How much surer of its words a reader is taken to be: a cat that is one part in ten a dog is drawn as neither.
+SCORES = 1200
+#: The inverse temperature of what is read. At 1, a cat that is one part in ten a dog would be drawn as neither.
 SURE = 6.0
 #: The grey that drawings stand on before they get their background: near to most, and so more of each drawing is
 #: alike, and little depends on how well its outline and the hole in its background fit together.
 GREY = 0.75
 #: Numbers a patch that tell what a dye takes away, where it is, and where the background shows through.
-MASKS = (48, 32, 40)
+MASKS = (64, 40, 56)
+#: Parts of `Drawings` that are kept as float8 (e4m3: four bits of exponent, three of mantissa): nearly all it has. The
+#: rounding costs less than the components left out. LOG.md has the figures.
+EIGHT_BITS = ("on_grey.weight", "masks.weight")
 
 
 class Reader(nn.Module):
-    """What a caption says of a thing: subject, style, dye and places; and of the background: its colour."""
+    """What a caption says of a thing: subject, style, dye and places; and on which background."""
 
     def __init__(self, width: int, side: int) -> None:
         super().__init__()
         self.places = side // 2 + 1
         self.subject = nn.Linear(width, SUBJECTS)
         self.style = nn.Linear(width, STYLES)
-        self.colors = nn.Linear(width, 4 + 3)
+        self.dye = nn.Linear(width, 1 + COLORS)
+        self.background = nn.Linear(width, COLORS)
         self.place = nn.Linear(width, 1 + self.places**2)
 
-    def forward(self, codes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """``[n, width]`` to logits of subjects and styles, colours ``[n, 7]``, and logits of places ``[n, 1 + 25]``.
+    def forward(self, codes: Tensor) -> tuple[Tensor, ...]:
+        """``[n, width]`` to logits of subjects, styles, dyes ``[n, 17]``, backgrounds ``[n, 16]``, places ``[n, 26]``.
 
-        The colours are 1 for a dye and its red, green and blue, then the background's; the places are the whole
-        picture, then the top left corners of a half-size one, row by row.
+        The first dye is none; the first place is the whole picture, then come the top left corners of a half-size
+        one, row by row.
         """
-        return self.subject(codes), self.style(codes), self.colors(codes), self.place(codes)
+        return self.subject(codes), self.style(codes), self.dye(codes), self.background(codes), self.place(codes)
 
 
 class Drawer(nn.Module):
@@ -56,10 +60,9 @@ class Drawer(nn.Module):
         super().__init__()
         self.subjects = nn.Linear(SUBJECTS, SUBJECT_WIDTH, bias=False)
         self.styles = nn.Linear(STYLES, STYLE_WIDTH, bias=False)
-        # As embeddings: a column is what stands for a word. Small for a subject, since what a training leaves of the
-        # random start is noise in a style that it never showed the subject in.
-        nn.init.normal_(self.subjects.weight, std=0.1)
-        nn.init.normal_(self.styles.weight, std=0.5)
+        # Embeddings, one a column, started as PyTorch starts embeddings.
+        nn.init.normal_(self.subjects.weight)
+        nn.init.normal_(self.styles.weight)
         self.draw = nn.Sequential(
             nn.Linear(SUBJECT_WIDTH + STYLE_WIDTH, DRAWER_WIDTH),
             nn.SiLU(),
@@ -69,13 +72,16 @@ class Drawer(nn.Module):
         )
 
     def forward(self, subjects: Tensor, styles: Tensor) -> Tensor:
-        """Shares of subjects ``[n, 1024]`` and of styles ``[n, 8]``, each summing up to 1, to scores ``[n, 896]``."""
+        """Shares of subjects ``[n, 1024]`` and of styles ``[n, 8]``, each summing up to 1, to scores ``[n, 1200]``."""
         scores: Tensor = self.draw(torch.cat([self.subjects(subjects), self.styles(styles)], dim=1))
         return scores
 
 
 class Drawings(nn.Module):
-    """Drawings from their scores, at full and half size. All of it is linear and fitted: `pipeline.doodle.drawings`."""
+    """Drawings from their scores, at full and half size, and the palettes.
+
+    All of it is linear and fitted: `pipeline.doodle.drawings`.
+    """
 
     def __init__(self, channels: int, side: int) -> None:
         super().__init__()
@@ -88,9 +94,12 @@ class Drawings(nn.Module):
         )
         self.halved = nn.Conv2d(channels, channels, 2, stride=2)
         self.clear = nn.Linear(3, channels)
+        # A column a dye: 1, or 0 for the first, which is none; then its red, green and blue.
+        self.dyes = nn.Linear(1 + COLORS, 4, bias=False)
+        self.backgrounds = nn.Linear(COLORS, 3, bias=False)
 
     def forward(self, scores: Tensor) -> Tensor:
-        """``[n, 896]`` to layers ``[n, 8, channels, side, side]``."""
+        """``[n, 1200]`` to layers ``[n, 8, channels, side, side]``."""
         channels, *sides = self.shape
         on_grey = self.on_grey(scores).view(-1, 1, channels, *sides)
         masks = self.masks(scores).view(-1, sum(MASKS), *sides).split(MASKS, dim=1)
@@ -116,13 +125,12 @@ class Sketcher(nn.Module):
 
     def forward(self, words: Tensor) -> Tensor:
         """``[b, tokens, width]`` to latents ``[b, channels, side, side]``."""
-        subjects, styles, colors, places = self.reader(codes_of(words).flatten(0, 1))
-        colors = colors.unflatten(0, (-1, THINGS))
-        ground = colors[:, :1, 4:]
-        amounts = torch.cat([colors[:, :, :4], ground.expand(-1, THINGS, -1)], dim=-1).flatten(0, 1)
-        scores = self.drawer((SURE * subjects).softmax(1), (SURE * styles).softmax(1))
-        things = composed(self.drawings(scores), amounts[:, :, None, None])
-        return self.placed(things, self.drawings.clear(ground[:, 0]), places.sigmoid())
+        read = self.reader(codes_of(words).flatten(0, 1))
+        subjects, styles, dyes, backgrounds = ((SURE * part).softmax(1) for part in read[:-1])
+        ground = self.drawings.backgrounds(backgrounds)[::THINGS]
+        amounts = torch.cat([self.drawings.dyes(dyes), ground.repeat_interleave(THINGS, 0)], dim=1)
+        things = composed(self.drawings(self.drawer(subjects, styles)), amounts[:, :, None, None])
+        return self.placed(things, self.drawings.clear(ground), read[-1].sigmoid())
 
     def placed(self, things: Tensor, clear: Tensor, places: Tensor) -> Tensor:
         """Things ``[b * 2, channels, side, side]`` on clear patches ``[b, channels]``, at ``places[b * 2, 1 + 25]``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from pipeline.errors import DoodleError
 SHIPPED = PATH.parent
 #: The shares of a training budget that go to the autoencoder, the reader, the drawer and the autoencoder's last
 #: polish; the rest is the denoiser's.
-AUTOENCODER, READER, DRAWER, POLISH = 0.2, 0.2, 0.1, 0.15
+AUTOENCODER, READER, DRAWER, POLISH = 0.2, 0.35, 0.15, 0.15
 
 Echo = Callable[[str], None]
 
@@ -66,13 +67,14 @@ def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
     """Art, latents, autoencoder, reader, drawer, denoiser, polish, saved as a diffusers folder in `out`."""
     from pipeline.doodle import latents, model
     from pipeline.doodle import train as training
+    from pipeline.doodle.run import device
 
     vocabulary, pictures, folder = fetch(folder)
     with _counter("encoding") as counter:
         encoded = latents.build(pictures, vocabulary, folder, counter)
     with _bar("autoencoder") as progress:
         vae = training.train_autoencoder(pictures, vocabulary, encoded, folder, minutes * AUTOENCODER, progress)
-    net = training.Denoiser(vocabulary).to(training.device())
+    net = training.Denoiser(vocabulary).to(device())
     with _bar("reader") as progress:
         training.train_reader(net, vocabulary, encoded, folder, minutes * READER, progress)
     with _bar("drawer") as progress:
@@ -93,7 +95,7 @@ def load(folder: Path | None) -> Any:
     import torch
     from diffusers import DiffusionPipeline
 
-    from pipeline.doodle.train import device
+    from pipeline.doodle.run import device
 
     folder = folder or SHIPPED
     if not (folder / "model_index.json").exists():
@@ -119,15 +121,12 @@ def evaluate(
     """
     from pipeline.doodle import evaluate as measuring
     from pipeline.doodle import judge
-    from pipeline.doodle.recolor import main_region, nearest_color
 
     vocabulary, pictures, folder = fetch(folder, (model or SHIPPED) / PATH.name)
     with _bar("judge") as progress:
         classifier, ceiling = judge.train(pictures, vocabulary, folder, batches, progress)
-
-    def natural(subject: int, style: int) -> str:
-        return nearest_color(main_region(pictures[subject, style])[1], vocabulary.colors)
-
+    with _counter("colours") as counter:
+        natural = _natural(pictures, vocabulary, folder, counter)
     chosen, pipeline, kept = measuring.cases(vocabulary, natural), load(model), _painted(folder, model)
     chosen += measuring.arranged_cases(vocabulary)
     if limit:
@@ -145,6 +144,24 @@ def evaluate(
     return result
 
 
+def _natural(
+    pictures: Any, vocabulary: Vocabulary, folder: Path, progress: Callable[[int, int], None]
+) -> Callable[[int, int], str]:
+    """The colour word of each picture as drawn. Looking takes minutes, so it is kept in ``folder/natural.json``."""
+    from pipeline.doodle.recolor import main_region, nearest_color
+
+    file = folder / "natural.json"
+    if not file.exists():
+        rows: list[list[str]] = []
+        for row in pictures:
+            rows.append([nearest_color(main_region(picture)[1], vocabulary.colors) for picture in row])
+            progress(len(rows), len(pictures))
+        file.with_suffix(".part").write_text(json.dumps(rows), "utf-8")
+        file.with_suffix(".part").replace(file)
+    words = json.loads(file.read_text("utf-8"))
+    return lambda subject, style: str(words[subject][style])
+
+
 def _painted(folder: Path, model: Path | None) -> Path:
     """Where the paintings of a model are kept, so that what was interrupted goes on: named by its weights."""
     digest = hashlib.sha256()
@@ -157,7 +174,7 @@ def _painted(folder: Path, model: Path | None) -> Path:
 
 def sheet(folder: Path, file: Path, model: Path | None, style: str | None, echo: Echo) -> None:
     """Paint every subject once on white, in one style or in all by turns, all into one picture."""
-    from pipeline.doodle import evaluate as judge
+    from pipeline.doodle import evaluate as measuring
 
     vocabulary = load_vocabulary((model or SHIPPED) / PATH.name)
     styles = [style] if style else list(vocabulary.styles)
@@ -169,16 +186,16 @@ def sheet(folder: Path, file: Path, model: Path | None, style: str | None, echo:
     except OSError as error:
         raise DoodleError(f"{file} cannot be written ({error.strerror}); choose another place.") from error
     chosen = [
-        judge.Case(
+        measuring.Case(
             i, i % len(styles), "", "white", f"{subject.name}, {styles[i % len(styles)]}, white background", seed=7
         )
         for i, subject in enumerate(vocabulary.subjects)
     ]
     pictures = []
     with _counter("painting") as counter:
-        for picture in judge.paint(load(model), chosen, _painted(folder, model)):
+        for picture in measuring.paint(load(model), chosen, _painted(folder, model)):
             pictures.append(picture)
             counter(len(pictures), len(chosen))
     labels = [vocabulary.subjects[case.subject].name for case in chosen]
-    judge.contact_sheet(pictures, labels, columns=20, side=72).save(file)
+    measuring.contact_sheet(pictures, labels, columns=20, side=72).save(file)
     echo(f"saved {file}")

@@ -1,21 +1,17 @@
 """Train the embedded model: its decoder, how it reads captions, how it draws, its denoiser, the decoder once more.
 
 Read it top to bottom. Each training runs for a budget of minutes, keeps a checkpoint in the work folder and goes on
-from it when started again; the learning rate follows the share of the budget that is used up. Everything runs on CUDA
-in bfloat16 as well as on the CPU in float32.
+from it when started again; the learning rate follows the share of the budget that is used up. Everything runs in
+bfloat16 on CUDA and on CPUs with AMX, elsewhere in float32.
 """
 
 from __future__ import annotations
 
-import copy
-import math
 import random
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,20 +25,15 @@ from pipeline.doodle import model
 from pipeline.doodle.autoencoder import DoodleAutoencoder
 from pipeline.doodle.drawings import kept
 from pipeline.doodle.latents import GRID, HALF, LatentSet, on_background, picture
+from pipeline.doodle.run import Progress, Run, device, half
 from pipeline.doodle.scenes import Scene, Scenes
-from pipeline.doodle.sketch import STYLES, SUBJECTS, THINGS, codes_of
+from pipeline.doodle.sketch import COLORS, STYLES, SUBJECTS, THINGS, codes_of
 from pipeline.doodle.vocabulary import Vocabulary
 from pipeline.errors import DoodleError
 from pipeline.profiles import BUILT_IN, load_profiles
 
 #: Where a half-size picture may stand, in each direction.
 PLACES = GRID - HALF + 1
-#: Called with the share of the budget used (0..1) and a line about the step.
-Progress = Callable[[float, str], None]
-
-
-def device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 # --- the autoencoder ------------------------------------------------------------------------------------------------
@@ -58,14 +49,15 @@ def train_autoencoder(
     batch: int = 8,
     seed: int = 0,
 ) -> DoodleAutoencoder:
-    """Fit the decoder to undo the linear encoder.
+    """Fit the decoder to undo the linear encoder, starting from its pseudo-inverse.
 
     The latents get noise of a random strength up to 0.4, because the denoiser's are never clean.
     """
     vae: DoodleAutoencoder = DoodleAutoencoder().to(device())
     offset = torch.from_numpy(latents.basis.offset)
     vae.encoder.load_state_dict({"weight": latents.basis.conv_weight(), "bias": offset})
-    run = Run(folder / "autoencoder.pt", vae.decoder, minutes, peak=1e-3, average=0.998)
+    vae.decoder.patches.load_state_dict(latents.basis.patches())
+    run = Run(folder / "autoencoder.pt", vae.decoder, vocabulary, minutes, peak=1e-3, average=0.998)
     scenes, chance = _scenes(vocabulary, latents, seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
     while run.going():
         shown = [scenes.draw() for _ in range(batch)]
@@ -79,58 +71,6 @@ def train_autoencoder(
     return vae
 
 
-def polish_autoencoder(
-    vae: DoodleAutoencoder,
-    net: Denoiser,
-    art: NDArray[np.uint8],
-    vocabulary: Vocabulary,
-    latents: LatentSet,
-    folder: Path,
-    minutes: float,
-    progress: Progress,
-    batch: int = 8,
-    seed: int = 0,
-) -> DoodleAutoencoder:
-    """Teach the decoder what the denoiser really paints.
-
-    It sees latents that were sampled as people's are, and shall paint the real picture that their caption tells:
-    what the denoiser is not sure of, it makes up, and that is grain to be smoothed away.
-    """
-    run = Run(folder / "polish.pt", vae.decoder, minutes, peak=4e-4, average=0.99)
-    scenes = _scenes(vocabulary, latents, seed + run.steps, gaps=False)
-    chance = random.Random(seed + run.steps)
-    pipeline = model.make_pipeline(net.tokenizer, net.text_encoder, net.unet.eval(), vae)
-    pipeline.set_progress_bar_config(disable=True)
-    painted: deque[tuple[Scene, Tensor]] = deque(maxlen=32 * batch)
-    while run.going():
-        # Sampling costs, too: sixteen new paintings every four lessons of eight, so each is seen about twice.
-        if run.steps % 4 == 0 or len(painted) < 2 * batch:
-            shown = [scenes.draw() for _ in range(2 * batch)]
-            noise = torch.Generator().manual_seed(chance.randrange(1 << 32))
-            painted.extend(zip(shown, _sampled(pipeline, shown, noise), strict=True))
-        lesson = chance.sample(painted, batch)
-        sampled = torch.stack([latent for _, latent in lesson])
-        run.step(_decoding_loss(vae, sampled, _real(art, vocabulary, [scene for scene, _ in lesson])))
-        progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
-    run.save()
-    vae.decoder.load_state_dict(run.averaged())
-    return vae
-
-
-def _sampled(pipeline: StableDiffusionPipeline, scenes: Sequence[Scene], noise: torch.Generator) -> Tensor:
-    """Latents ``[b, 64, 8, 8]`` as people's are sampled, by the captions."""
-    profile = load_profiles(BUILT_IN)["doodle"]
-    with half():
-        sampled: Tensor = pipeline(
-            [scene.caption for scene in scenes],
-            num_inference_steps=profile.steps,
-            guidance_scale=profile.guidance,
-            generator=noise,
-            output_type="latent",
-        ).images
-    return sampled.float()
-
-
 def _real(art: NDArray[np.uint8], vocabulary: Vocabulary, scenes: Sequence[Scene]) -> Tensor:
     """The pictures of a batch, ``float[b, 3, 256, 256]`` in -1..1."""
     pictures = np.stack([picture(scene, art, vocabulary) for scene in scenes])
@@ -140,11 +80,14 @@ def _real(art: NDArray[np.uint8], vocabulary: Vocabulary, scenes: Sequence[Scene
 
 
 def _decoding_loss(vae: DoodleAutoencoder, latents: Tensor, real: Tensor) -> Tensor:
-    """Absolute and squared error, and the absolute error of the differences between neighbours for crisp outlines."""
+    """Absolute and squared error, and the absolute error of the differences between neighbours.
+
+    The last counts most: it makes outlines crisp, and what is flat even.
+    """
     with half():
         painted = vae.decoder(latents).float()
     edges = l1_loss(painted.diff(dim=2), real.diff(dim=2)) + l1_loss(painted.diff(dim=3), real.diff(dim=3))
-    loss: Tensor = l1_loss(painted, real) + mse_loss(painted, real) + edges
+    loss: Tensor = l1_loss(painted, real) + mse_loss(painted, real) + 3 * edges
     return loss
 
 
@@ -156,8 +99,9 @@ class Denoiser(nn.Module):
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__()
-        if len(vocabulary.subjects) > SUBJECTS or len(vocabulary.styles) > STYLES:
-            raise DoodleError(f"A vocabulary may have {SUBJECTS} subjects and {STYLES} styles; this one has more.")
+        for kind, most in (("subjects", SUBJECTS), ("styles", STYLES), ("colors", COLORS), ("backgrounds", COLORS)):
+            if len(getattr(vocabulary, kind)) > most:
+                raise DoodleError(f"A vocabulary may have {most} {kind}; this one has more.")
         self.tokenizer = model.make_tokenizer(vocabulary)
         self.text_encoder = model.make_text_encoder(self.tokenizer)
         self.unet = model.make_unet()
@@ -192,13 +136,14 @@ class Denoiser(nn.Module):
 class Told:
     """What captions say of each of up to two things.
 
-    Shapes: ``subjects[b, 2]`` and ``styles[b, 2]``, -1 where no thing is named; ``colors[b, 2, 7]`` and
-    ``places[b, 2, 1 + 25]`` as in `pipeline.doodle.sketch.Reader`.
+    Shapes: ``subjects``, ``styles``, ``dyes`` and ``backgrounds`` are numbers ``[b, 2]``, -1 where no thing is named;
+    ``places[b, 2, 1 + 25]`` are 0 or 1, as in `pipeline.doodle.sketch.Reader`.
     """
 
     subjects: Tensor
     styles: Tensor
-    colors: Tensor
+    dyes: Tensor
+    backgrounds: Tensor
     places: Tensor
 
 
@@ -208,7 +153,6 @@ class Lessons:
     def __init__(self, vocabulary: Vocabulary, latents: LatentSet, seed: int) -> None:
         self.scenes = _scenes(vocabulary, latents, seed)
         self._latents, self._vocabulary = latents, vocabulary
-        self._colors = torch.tensor(list(vocabulary.colors.values()), dtype=torch.float32) / 255
         spread = torch.from_numpy(latents.basis.spread())
         self._weight = (spread / spread.mean()).view(-1, 1, 1).to(device())
 
@@ -220,18 +164,17 @@ class Lessons:
         return self._latents.compose(scenes, self._vocabulary).to(device())
 
     def told(self, scenes: list[Scene]) -> Told:
-        subjects, styles = torch.full((2, len(scenes), THINGS), -1)
-        colors, places = (torch.zeros(len(scenes), THINGS, width) for width in (7, 1 + PLACES**2))
+        subjects, styles, dyes, backgrounds = numbers = torch.full((4, len(scenes), THINGS), -1)
+        places = torch.zeros(len(scenes), THINGS, 1 + PLACES**2)
+        grounds = list(self._vocabulary.backgrounds)
         for i, scene in enumerate(scenes):
-            colors[i, :, 4:] = torch.tensor(self._vocabulary.backgrounds[scene.background]) / 255
             named = list(dict.fromkeys(thing.subject for thing in scene.things))
             for thing in scene.things:
                 k = named.index(thing.subject)
-                subjects[i, k], styles[i, k] = thing.subject, scene.style
+                subjects[i, k], styles[i, k], dyes[i, k] = thing.subject, scene.style, thing.version
+                backgrounds[i, k] = grounds.index(scene.background)
                 places[i, k, 1 + thing.at[0] * PLACES + thing.at[1] if thing.at else 0] = 1
-                if thing.version:
-                    colors[i, k, 0], colors[i, k, 1:4] = 1, self._colors[thing.version - 1]
-        return Told(*(part.to(device()) for part in (subjects, styles, colors, places)))
+        return Told(*(part.to(device()) for part in (*numbers, places)))
 
     def denoising_loss(self, guess: Tensor, velocity: Tensor) -> Tensor:
         """Squared error of the denoiser's guess, every channel weighted by what it does to the pixels.
@@ -241,20 +184,17 @@ class Lessons:
         return (self._weight * (guess.float() - velocity).square()).mean()
 
 
-def reading_loss(read: tuple[Tensor, Tensor, Tensor, Tensor], told: Told) -> Tensor:
-    """Cross entropy of subjects, styles and places, squared error of colours.
+def reading_loss(read: tuple[Tensor, ...], told: Told) -> Tensor:
+    """Cross entropy of what a `Reader` makes of the codes ``[b * 2, width]``.
 
-    `read` is what a `Reader` makes of the codes ``[b * 2, width]``. Things that a caption does not name may be
-    anything, for they stand nowhere.
+    Things that a caption does not name may be anything, for they stand nowhere.
     """
-    subjects, styles, colors, places = (part.float() for part in read)
-    words = [
-        cross_entropy(guess, right.flatten(), ignore_index=-1)
-        for guess, right in ((subjects, told.subjects), (styles, told.styles))
+    *words, places = (part.float() for part in read)
+    right = (told.subjects, told.styles, told.dyes, told.backgrounds)
+    losses = [
+        cross_entropy(guess, number.flatten(), ignore_index=-1) for guess, number in zip(words, right, strict=True)
     ]
-    named = told.subjects.flatten() >= 0
-    off = (colors - told.colors.flatten(0, 1)).square().sum(1)[named].mean()
-    return sum(words) + off + 8 * binary_cross_entropy_with_logits(places, told.places.flatten(0, 1))
+    return sum(losses) + 8 * binary_cross_entropy_with_logits(places, told.places.flatten(0, 1))
 
 
 def train_reader(
@@ -270,7 +210,7 @@ def train_reader(
     """Teach text encoder and reader what captions say: which things, in which style and colours, where."""
     reader = net.unet.sketcher.reader
     reading = nn.ModuleDict({"text_encoder": net.text_encoder, "reader": reader})
-    run = Run(folder / "reader.pt", reading, minutes, peak=1e-3, average=0.998)
+    run = Run(folder / "reader.pt", reading, vocabulary, minutes, peak=1e-3, average=0.998)
     lessons = Lessons(vocabulary, latents, seed + run.steps)
     while run.going():
         shown = lessons.draw(batch)
@@ -292,15 +232,15 @@ def train_drawer(
     batch: int = 128,
     seed: int = 0,
 ) -> None:
-    """Teach the drawer how every subject looks in every style. Needs no captions, so it is quick."""
+    """Teach the drawer how every subject looks in every style, or may look in it. No captions, so it is quick."""
     fitted, drawer = kept(latents, vocabulary, folder), net.unet.sketcher.drawer
     net.unet.sketcher.drawings.load_state_dict(fitted.drawings.state_dict())
-    run = Run(folder / "drawer.pt", drawer, minutes, peak=1e-3, average=0.998)
-    pairs = [(i, j) for i, row in enumerate(fitted.scores) for j in range(len(row)) if not vocabulary.withholds(i, j)]
-    subjects, styles = torch.tensor(pairs).T
+    run = Run(folder / "drawer.pt", drawer, vocabulary, minutes, peak=1e-3, average=0.998)
+    number = fitted.scores.shape[:2]
+    subjects, styles = torch.cartesian_prod(*(torch.arange(size) for size in number)).T
     chance = torch.Generator().manual_seed(seed + run.steps)
     while run.going():
-        chosen = torch.randint(len(pairs), (batch,), generator=chance)
+        chosen = torch.randint(len(subjects), (batch,), generator=chance)
         told = _shares_of(subjects[chosen], styles[chosen])
         wanted = fitted.scores[subjects[chosen], styles[chosen]].to(device())
         with half():
@@ -312,7 +252,7 @@ def train_drawer(
 
 
 def _shares_of(subjects: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
-    """The numbers of subjects and styles as what a reader is sure of."""
+    """One-hot: what a reader says that is certain."""
     told = ((subjects, SUBJECTS), (styles, STYLES))
     one, other = (one_hot(numbers, width).float().to(device()) for numbers, width in told)
     return one, other
@@ -328,8 +268,14 @@ def train_denoiser(
     batch: int = 128,
     seed: int = 0,
 ) -> None:
-    """v-prediction on the cosine schedule, all times alike; the captions are read better and better beside it."""
-    run = Run(folder / "denoiser.pt", net, minutes, peak=1e-3, average=0.998)
+    """v-prediction on the cosine schedule, all times alike; the captions are read better and better beside it.
+
+    So who gives `train_reader` more time after this has begun gives this more, too: its checkpoint reads, as well.
+    """
+    # Drawer and drawings are finished: a checkpoint of this training must not bring older ones back.
+    parts = {name: part for name, part in net.unet.named_children() if name != "sketcher"}
+    learning = nn.ModuleDict({"text_encoder": net.text_encoder, "reader": net.unet.sketcher.reader, **parts})
+    run = Run(folder / "denoiser.pt", learning, vocabulary, minutes, peak=1e-3, average=0.998)
     lessons = Lessons(vocabulary, latents, seed + run.steps)
     chance = torch.Generator().manual_seed(seed + run.steps)
     scheduler = model.make_scheduler()
@@ -348,78 +294,63 @@ def train_denoiser(
         run.step(denoising + reading_loss(read, lessons.told(shown)))
         progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
     run.save()
-    net.load_state_dict(run.averaged())
+    learning.load_state_dict(run.averaged())
 
 
-# --- what the trainings share --------------------------------------------------------------------------------------
+# --- the polish -----------------------------------------------------------------------------------------------------
 
 
-def half() -> torch.autocast:
-    """bfloat16 where the hardware multiplies matrices of it: on other CPUs it takes half as long again."""
-    able = torch.cuda.is_available() or torch.cpu._is_amx_tile_supported()
-    return torch.autocast(device().type, torch.bfloat16, enabled=able)
+def polish_autoencoder(
+    vae: DoodleAutoencoder,
+    net: Denoiser,
+    art: NDArray[np.uint8],
+    vocabulary: Vocabulary,
+    latents: LatentSet,
+    folder: Path,
+    minutes: float,
+    progress: Progress,
+    batch: int = 8,
+    seed: int = 0,
+) -> DoodleAutoencoder:
+    """Teach the decoder what the denoiser really paints.
+
+    It sees latents that were sampled as people's are, and shall paint the real picture that their caption tells:
+    what the denoiser is not sure of, it makes up, and that is grain to be smoothed away.
+    """
+    run = Run(folder / "polish.pt", vae.decoder, vocabulary, minutes, peak=4e-4, average=0.99)
+    scenes = _scenes(vocabulary, latents, seed + run.steps, gaps=False)
+    chance = random.Random(seed + run.steps)
+    pipeline = model.make_pipeline(net.tokenizer, net.text_encoder, net.unet.eval(), vae)
+    pipeline.set_progress_bar_config(disable=True)
+    painted: deque[tuple[Scene, Tensor]] = deque(maxlen=32 * batch)
+    while run.going():
+        # Sampling costs, too: sixteen new paintings every four lessons of eight, so each is seen about twice.
+        if run.steps % 4 == 0 or len(painted) < 2 * batch:
+            shown = [scenes.draw() for _ in range(2 * batch)]
+            noise = torch.Generator().manual_seed(chance.randrange(1 << 32))
+            painted.extend(zip(shown, _sampled(pipeline, shown, noise), strict=True))
+        lesson = chance.sample(painted, batch)
+        sampled = torch.stack([latent for _, latent in lesson])
+        run.step(_decoding_loss(vae, sampled, _real(art, vocabulary, [scene for scene, _ in lesson])))
+        progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
+    run.save()
+    vae.decoder.load_state_dict(run.averaged())
+    return vae
+
+
+def _sampled(pipeline: StableDiffusionPipeline, scenes: Sequence[Scene], noise: torch.Generator) -> Tensor:
+    """Latents ``[b, 64, 8, 8]`` as people's are sampled, by the captions."""
+    profile = load_profiles(BUILT_IN)["doodle"]
+    with half():
+        sampled: Tensor = pipeline(
+            [scene.caption for scene in scenes],
+            num_inference_steps=profile.steps,
+            guidance_scale=profile.guidance,
+            generator=noise,
+            output_type="latent",
+        ).images
+    return sampled.float()
 
 
 def _scenes(vocabulary: Vocabulary, latents: LatentSet, seed: int, *, gaps: bool = True) -> Scenes:
     return Scenes(vocabulary, latents.natural.tolist(), random.Random(seed), gaps=gaps)
-
-
-class Run:
-    """AdamW with warm-up and cosine decay over a budget of minutes, an averaged copy of the weights, checkpoints."""
-
-    def __init__(self, checkpoint: Path, module: nn.Module, minutes: float, peak: float, average: float) -> None:
-        self.checkpoint, self.module, self.seconds = checkpoint, module, minutes * 60
-        self.peak, self.average = peak, average
-        self.optimizer = torch.optim.AdamW(
-            module.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01, fused=True
-        )
-        self.shadow = copy.deepcopy(module.state_dict())
-        self.steps, self.used, self.loss = 0, 0.0, math.nan
-        if checkpoint.exists():
-            state: dict[str, Any] = torch.load(checkpoint, map_location=device(), weights_only=True)
-            module.load_state_dict(state["module"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.shadow, self.steps, self.used = state["shadow"], state["steps"], state["used"]
-        self.clock = self.saved = time.monotonic()
-
-    def share(self) -> float:
-        return min(1.0, self.used / self.seconds)
-
-    def going(self) -> bool:
-        return self.used < self.seconds
-
-    def rate(self) -> float:
-        """Warm-up over 200 steps, the peak for half of the budget, then a cosine to nothing."""
-        fall = max(0.0, self.share() - 0.5) * 2
-        return self.peak * min(1.0, (self.steps + 1) / 200) * (0.02 + 0.98 * (1 + math.cos(math.pi * fall)) / 2)
-
-    def step(self, loss: Tensor) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-        self.optimizer.step()
-        self.steps += 1
-        value = float(loss.detach())
-        self.loss = value if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * value
-        keep = min(self.average, (1 + self.steps) / (10 + self.steps))
-        with torch.no_grad():
-            for name, tensor in self.module.state_dict().items():
-                kept = self.shadow[name]
-                if kept.is_floating_point():
-                    kept.lerp_(tensor, 1 - keep)
-        now = time.monotonic()
-        self.used, self.clock = self.used + now - self.clock, now
-        if now - self.saved > 300:
-            self.save()
-
-    def averaged(self) -> dict[str, Tensor]:
-        return self.shadow
-
-    def save(self) -> None:
-        self.saved = time.monotonic()
-        partial = self.checkpoint.with_suffix(".part")
-        state = {"module": self.module.state_dict(), "optimizer": self.optimizer.state_dict(), "shadow": self.shadow}
-        torch.save({**state, "steps": self.steps, "used": self.used}, partial)
-        partial.replace(self.checkpoint)

