@@ -535,6 +535,14 @@ def test_real_pictures_pass_their_own_judge(judged, pictures):
     assert painted == scores
 
 
+def test_at_best_a_thing_in_its_own_colour_is_as_drawn_and_in_another_is_dyed(pictures):
+    own = recolor.nearest_color(recolor.main_region(pictures[0, 0])[1], SMALL.colors)
+    asked = [evaluate.Case(0, 0, color, "white", "", seed=1) for color in ("", own, "blue" if own == "red" else "red")]
+    plain, same, other = evaluate.real(pictures, SMALL, asked)
+    assert (plain == same).all()
+    assert (plain != other).any()
+
+
 def test_the_colours_of_the_art_are_looked_at_once(pictures, tmp_path):
     first, again = (steps._natural(art, MANY_COLORS, tmp_path, lambda *_: None) for art in (pictures, None))
     found = [[first(i, j) for j in range(2)] for i in range(3)]

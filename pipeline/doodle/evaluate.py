@@ -132,7 +132,10 @@ def real(art: NDArray[np.uint8], vocabulary: Vocabulary, chosen: list[Case]) -> 
         things = tuple(Thing(subject, 0, at) for subject, at in case.things or ((case.subject, None),))
         picture = latents.picture(Scene(things, case.style, case.background, case.prompt), art, vocabulary)
         if case.color:
-            picture = recolor(picture, vocabulary.colors[case.color])
+            main = main_region(picture)
+            # In its own colour a thing is as drawn: training shows it so.
+            if nearest_color(main[1], vocabulary.colors) != case.color:
+                picture = recolor(picture, vocabulary.colors[case.color], main)
         alpha = picture[..., 3:] / np.float32(255)
         ground = np.array(vocabulary.backgrounds[case.background], np.float32)
         yield np.rint(picture[..., :3] * alpha + ground * (1 - alpha)).astype(np.uint8)

@@ -91,8 +91,13 @@ class Run:
         if now - self.saved > 300:
             self.save()
 
-    def averaged(self) -> dict[str, Tensor]:
-        return self.shadow
+    def learn(self, lesson: Callable[[], Tensor], progress: Progress) -> None:
+        """Step by the loss of one lesson after another while the budget lasts; then take the averaged weights."""
+        while self.going():
+            self.step(lesson())
+            progress(self.share(), f"step {self.steps} loss {self.loss:.4f}")
+        self.save()
+        self.module.load_state_dict(self.shadow)
 
     def save(self) -> None:
         self.saved = time.monotonic()

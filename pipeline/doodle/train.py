@@ -59,15 +59,15 @@ def train_autoencoder(
     vae.decoder.patches.load_state_dict(latents.basis.patches())
     run = Run(folder / "autoencoder.pt", vae.decoder, vocabulary, minutes, peak=1e-3, average=0.998)
     scenes, chance = _scenes(vocabulary, latents, seed + run.steps), torch.Generator().manual_seed(seed + run.steps)
-    while run.going():
+
+    def lesson() -> Tensor:
         shown = [scenes.draw() for _ in range(batch)]
         clean = latents.compose(shown, vocabulary)
         strength = torch.rand(batch, 1, 1, 1, generator=chance) * 0.4
         noisy = clean + torch.randn(clean.shape, generator=chance) * strength
-        run.step(_decoding_loss(vae, noisy.to(device()), _real(art, vocabulary, shown)))
-        progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
-    run.save()
-    vae.decoder.load_state_dict(run.averaged())
+        return _decoding_loss(vae, noisy.to(device()), _real(art, vocabulary, shown))
+
+    run.learn(lesson, progress)
     return vae
 
 
@@ -194,7 +194,7 @@ def reading_loss(read: tuple[Tensor, ...], told: Told) -> Tensor:
     losses = [
         cross_entropy(guess, number.flatten(), ignore_index=-1) for guess, number in zip(words, right, strict=True)
     ]
-    return sum(losses) + 8 * binary_cross_entropy_with_logits(places, told.places.flatten(0, 1))
+    return torch.stack(losses).sum() + 8 * binary_cross_entropy_with_logits(places, told.places.flatten(0, 1))
 
 
 def train_reader(
@@ -212,14 +212,14 @@ def train_reader(
     reading = nn.ModuleDict({"text_encoder": net.text_encoder, "reader": reader})
     run = Run(folder / "reader.pt", reading, vocabulary, minutes, peak=1e-3, average=0.998)
     lessons = Lessons(vocabulary, latents, seed + run.steps)
-    while run.going():
+
+    def lesson() -> Tensor:
         shown = lessons.draw(batch)
         with half():
             read = reader(net.read_codes([scene.caption for scene in shown]).flatten(0, 1))
-        run.step(reading_loss(read, lessons.told(shown)))
-        progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
-    run.save()
-    reading.load_state_dict(run.averaged())
+        return reading_loss(read, lessons.told(shown))
+
+    run.learn(lesson, progress)
 
 
 def train_drawer(
@@ -239,16 +239,17 @@ def train_drawer(
     number = fitted.scores.shape[:2]
     subjects, styles = torch.cartesian_prod(*(torch.arange(size) for size in number)).T
     chance = torch.Generator().manual_seed(seed + run.steps)
-    while run.going():
+
+    def lesson() -> Tensor:
         chosen = torch.randint(len(subjects), (batch,), generator=chance)
         told = _shares_of(subjects[chosen], styles[chosen])
         wanted = fitted.scores[subjects[chosen], styles[chosen]].to(device())
         with half():
             scores = drawer(*told)
-        run.step((scores.float() - wanted).square().sum(1).mean())
-        progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
-    run.save()
-    drawer.load_state_dict(run.averaged())
+        loss: Tensor = (scores.float() - wanted).square().sum(1).mean()
+        return loss
+
+    run.learn(lesson, progress)
 
 
 def _shares_of(subjects: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
@@ -280,7 +281,8 @@ def train_denoiser(
     chance = torch.Generator().manual_seed(seed + run.steps)
     scheduler = model.make_scheduler()
     signal, noise_level = scheduler.alphas_cumprod.sqrt(), (1 - scheduler.alphas_cumprod).sqrt()
-    while run.going():
+
+    def lesson() -> Tensor:
         shown = lessons.draw(batch)
         clean = lessons.clean(shown)
         times = torch.randint(0, 1000, (batch,), generator=chance)
@@ -290,11 +292,9 @@ def train_denoiser(
             words = net.read([scene.caption for scene in shown])
             guess = net(a * clean + b * noise, times.to(device()), words)
             read = net.unet.sketcher.reader(codes_of(words).flatten(0, 1))
-        denoising = lessons.denoising_loss(guess, a * noise - b * clean)
-        run.step(denoising + reading_loss(read, lessons.told(shown)))
-        progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
-    run.save()
-    learning.load_state_dict(run.averaged())
+        return lessons.denoising_loss(guess, a * noise - b * clean) + reading_loss(read, lessons.told(shown))
+
+    run.learn(lesson, progress)
 
 
 # --- the polish -----------------------------------------------------------------------------------------------------
@@ -323,18 +323,18 @@ def polish_autoencoder(
     pipeline = model.make_pipeline(net.tokenizer, net.text_encoder, net.unet.eval(), vae)
     pipeline.set_progress_bar_config(disable=True)
     painted: deque[tuple[Scene, Tensor]] = deque(maxlen=32 * batch)
-    while run.going():
+
+    def lesson() -> Tensor:
         # Sampling costs, too: sixteen new paintings every four lessons of eight, so each is seen about twice.
         if run.steps % 4 == 0 or len(painted) < 2 * batch:
             shown = [scenes.draw() for _ in range(2 * batch)]
             noise = torch.Generator().manual_seed(chance.randrange(1 << 32))
             painted.extend(zip(shown, _sampled(pipeline, shown, noise), strict=True))
-        lesson = chance.sample(painted, batch)
-        sampled = torch.stack([latent for _, latent in lesson])
-        run.step(_decoding_loss(vae, sampled, _real(art, vocabulary, [scene for scene, _ in lesson])))
-        progress(run.share(), f"step {run.steps} loss {run.loss:.4f}")
-    run.save()
-    vae.decoder.load_state_dict(run.averaged())
+        chosen = chance.sample(painted, batch)
+        sampled = torch.stack([latent for _, latent in chosen])
+        return _decoding_loss(vae, sampled, _real(art, vocabulary, [scene for scene, _ in chosen]))
+
+    run.learn(lesson, progress)
     return vae
 
 
