@@ -15,7 +15,7 @@ import torch
 from pipeline.backends import make_backend, recording
 from pipeline.backends.base import PaintRequest
 from pipeline.backends.recording import Recorder
-from pipeline.profiles import Profile
+from pipeline.profiles import BUILT_IN, Profile, load_profiles
 
 pytestmark = [
     # diffusers' Euler scheduler hands a torch tensor to numpy in a way that numpy 2 will drop.
@@ -92,3 +92,24 @@ def test_pictures_are_the_same_to_the_bit(tmp_path: Path, family: str, monkeypat
     monkeypatch.setattr(recording, "MOST_WEIGHTS", 0)
     plain = make_backend(dataclasses.replace(profile), device="cpu", download=False)
     assert all(map(np.array_equal, pictures, map(np.asarray, plain.paint(request))))
+
+
+def test_the_embedded_model_sketches_once_a_picture_and_paints_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = load_profiles(BUILT_IN)["doodle"]
+    requests = [
+        PaintRequest(prompt, width=256, height=256, seeds=(5,), steps=4, guidance=profile.guidance)
+        for prompt in ("red apple, 3d render, white background", "cat, flat vector, blue background") * 2
+    ]
+
+    def painted() -> tuple[list[np.ndarray], int]:
+        backend, sketches = make_backend(profile, device="cpu", download=False), []
+        backend.load(lambda stage: None)
+        backend._pipe.unet.sketcher.register_forward_hook(lambda *_: sketches.append(1))  # type: ignore[attr-defined]
+        return [np.asarray(image) for request in requests for image in backend.paint(request)], len(sketches)
+
+    pictures, sketches = painted()
+    assert sketches == len(requests)
+    monkeypatch.setattr(recording, "MOST_WEIGHTS", 0)
+    plain, _ = painted()
+    assert all(map(np.array_equal, pictures, plain))
+    assert not np.array_equal(*plain[:2])

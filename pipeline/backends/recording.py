@@ -35,13 +35,31 @@ def record(pipe: Any) -> None:
     network = getattr(pipe, "unet", None) or getattr(pipe, "transformer", None)
     if network is None or network.device.type != "cpu":
         return
-    if sum(weight.numel() for weight in network.parameters()) <= MOST_WEIGHTS:
-        network.requires_grad_(False)
+    if sum(weight.numel() for weight in network.parameters()) > MOST_WEIGHTS:
+        return
+    network.requires_grad_(False)
+    if hasattr(network, "sketch"):
+        # What depends on the words alone is the same in all steps, and so is no part of the recording of one.
+        network.sketch, network.denoise = Remembered(network.sketch), Recorder(network.denoise)
+    else:
         network.forward = Recorder(network.forward)
 
 
+class Remembered:
+    """A function of one tensor that knows its last result."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self._function = function
+        self._last: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def __call__(self, given: torch.Tensor) -> torch.Tensor:
+        if self._last is None or not _same(self._last[0], given):
+            self._last = given.clone(), self._function(given)
+        return self._last[1]
+
+
 class Recorder:
-    """Stands for a network's `forward`."""
+    """Stands for a network's `forward`, or the part of it that differs from step to step."""
 
     def __init__(self, forward: Call) -> None:
         # Pipelines look at a network's signature.
@@ -85,6 +103,12 @@ class Recorder:
             log.info("A recorded network does otherwise than the network; it is left unrecorded")
             self._recordings[key] = None
         return expected
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    import torch  # heavy
+
+    return _shape(one) == _shape(other) and torch.equal(one, other)
 
 
 def _shape(tensor: torch.Tensor) -> tuple[Any, ...]:

@@ -42,8 +42,20 @@ class DoodleUNet(UNet2DConditionModel, ModelMixin):  # type: ignore[misc]
 
     def forward(self, sample: Tensor, timestep: Any, encoder_hidden_states: Tensor, **kwargs: Any) -> Any:
         """As in diffusers; ``sample[b, 64, 8, 8]``, ``encoder_hidden_states[b, tokens, width]``."""
-        # Detached: a sketch is to stay the picture that the caption tells, not become what helps a denoiser most.
-        sketch = self.sketcher(encoder_hidden_states).to(sample.dtype).detach()
+        sketch = self.sketch(encoder_hidden_states)
+        return self.denoise(sample, timestep, encoder_hidden_states, sketch.to(sample.dtype), **kwargs)
+
+    # Without gradients: a sketch is to stay the picture that the caption tells, not become what helps a denoiser most.
+    @torch.no_grad()
+    def sketch(self, encoder_hidden_states: Tensor) -> Tensor:
+        """The latents ``[b, 64, 8, 8]`` that the caption tells: the same in every step of a painting."""
+        sketch: Tensor = self.sketcher(encoder_hidden_states)
+        return sketch
+
+    def denoise(
+        self, sample: Tensor, timestep: Any, encoder_hidden_states: Tensor, sketch: Tensor, **kwargs: Any
+    ) -> Any:
+        """One step, which is shown the sketch."""
         found = super().forward(torch.cat([sample, sketch], dim=1), timestep, encoder_hidden_states, **kwargs)
         if self.training:
             return found
