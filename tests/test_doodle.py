@@ -5,6 +5,7 @@ The art here is three drawn shapes; everything else is the real thing.
 
 import base64
 import dataclasses
+import functools
 import hashlib
 import json
 import random
@@ -17,10 +18,10 @@ from PIL import Image, ImageDraw, ImageFilter
 from safetensors.torch import load_file
 from torch.nn.functional import one_hot
 
-from pipeline.doodle import art, drawings, evaluate, judge, latents, model, recolor, run, steps, train, unet
+from pipeline.doodle import art, drawings, evaluate, imagine, judge, latents, model, recolor, run, steps, train, unet
 from pipeline.doodle.autoencoder import DoodleAutoencoder
 from pipeline.doodle.scenes import Scene, Scenes, Thing
-from pipeline.doodle.sketch import COLORS, STYLES, SUBJECTS, Sketcher, codes_of
+from pipeline.doodle.sketch import COLORS, EIGHT_BITS, FINE, FINER, SCORES, STYLES, SUBJECTS, Sketcher, codes_of
 from pipeline.doodle.vocabulary import PATH, Subject, Vocabulary, load_vocabulary
 from pipeline.errors import DoodleError
 
@@ -254,7 +255,7 @@ def trained(pictures, encoded, tmp_path_factory):
     vae = train.train_autoencoder(pictures, SMALL, encoded, folder, 0.03, lambda share, line: lines.append(line), 2)
     net = train.Denoiser(SMALL)
     train.train_reader(net, SMALL, encoded, folder, 0.03, lambda share, line: lines.append(line), 4)
-    train.train_drawer(net, SMALL, encoded, folder, 0.01, lambda share, line: lines.append(line), 4)
+    drawings.fit(net.unet.sketcher, encoded, SMALL)
     train.train_denoiser(net, SMALL, encoded, folder, 0.05, lambda share, line: lines.append(line), 4)
     vae = train.polish_autoencoder(
         vae, net, pictures, SMALL, encoded, folder, 0.03, lambda share, line: lines.append("polish " + line), 2
@@ -268,13 +269,6 @@ def test_a_vocabulary_that_is_too_large_is_one_sentence():
         train.Denoiser(dataclasses.replace(SMALL, styles=tuple(f"style {number}" for number in range(9))))
     with pytest.raises(DoodleError, match="may have 16 colors; this one has more"):
         train.Denoiser(dataclasses.replace(SMALL, colors={f"color {number}": (0, 0, 0) for number in range(17)}))
-
-
-def test_fitted_drawings_are_kept_and_fitted_again_for_others(encoded, tmp_path):
-    first, again = (drawings.kept(encoded, SMALL, tmp_path) for _ in range(2))
-    assert torch.equal(first.scores, again.scores)
-    other = drawings.kept(encoded, dataclasses.replace(SMALL, withheld=4), tmp_path)
-    assert not torch.equal(first.scores, other.scores)
 
 
 def test_training_goes_on_from_its_checkpoint(trained, encoded):
@@ -304,27 +298,30 @@ def off(encoded: latents.LatentSet, sketch: torch.Tensor, clean: torch.Tensor) -
     return float(apart.square().sum() / mean.square().sum())
 
 
+def sketcher_of(encoded: latents.LatentSet, vocabulary: Vocabulary) -> Sketcher:
+    sketcher = Sketcher(model.TEXT_WIDTH, 64, 8)
+    drawings.fit(sketcher, encoded, vocabulary)
+    return sketcher
+
+
 # Of three shapes, how one is halved is told less well: what a white dye is on a rim, half as thin, stands out.
 @pytest.mark.parametrize(("arranged", "most"), [(0, 0.02), (1, 0.1)], ids=["whole", "half-size"])
 def test_a_sketch_is_put_together_as_the_picture_is(encoded, arranged, most):
     """Whoever reads a caption right has a sketch that is right, in every colour and place."""
-    fitted = drawings.fit(encoded, SMALL)
-    lessons, sketcher = train.Lessons(SMALL, encoded, 0), Sketcher(model.TEXT_WIDTH, 64, 8)
-    sketcher.drawings.load_state_dict(fitted.drawings.state_dict())
+    lessons, sketcher = train.Lessons(SMALL, encoded, 0), sketcher_of(encoded, SMALL)
     lessons.scenes = Scenes(SMALL, encoded.natural.tolist(), random.Random(1), arranged=arranged)
     shown = lessons.draw(64)
     told = lessons.told(shown)
     numbers, sizes = (told.subjects, told.styles, told.dyes, told.backgrounds), (SUBJECTS, STYLES, 1 + COLORS, COLORS)
     words = [40 * one_hot(part.flatten().clamp_min(0), size).float() for part, size in zip(numbers, sizes, strict=True)]
     sketcher.reader.forward = lambda codes: (*words, 40 * told.places.flatten(0, 1) - 20)
-    sketcher.drawer.forward = lambda subjects, styles: fitted.scores[subjects.argmax(1), styles.argmax(1)]
     with torch.no_grad():
         sketch = sketcher(torch.zeros(len(shown), model.MAX_TOKENS, model.TEXT_WIDTH))
     assert {scene.things[0].at is None for scene in shown} == {not arranged}
     assert off(encoded, sketch, lessons.clean(shown)) < most
 
 
-def test_what_is_withheld_is_not_in_the_drawings(encoded, tmp_path, monkeypatch):
+def test_what_is_withheld_is_not_in_the_drawings(encoded):
     part = dataclasses.replace(SMALL, withheld=4)
     withheld = torch.tensor([[part.withholds(i, j) for j in range(2)] for i in range(3)])
     assert 0 < int(withheld.sum()) < 4
@@ -332,24 +329,87 @@ def test_what_is_withheld_is_not_in_the_drawings(encoded, tmp_path, monkeypatch)
         encoded, **{name: getattr(encoded, name).clone() for name in ("layers", "small_layers")}
     )
     other.layers[withheld], other.small_layers[withheld] = 1, 1
-    one, two = (drawings.fit(latents, part) for latents in (encoded, other))
-    assert torch.equal(one.scores, two.scores)
-    # The mean drawing has scores of 0: what is withheld is guessed to be more than that, and the drawer learns it.
-    assert float(one.scores[withheld].square().sum(1).min()) > 0.01
-    asked: set[tuple[int, int]] = set()
-    shares = train._shares_of
-
-    def noted(subjects, styles):
-        asked.update(zip(subjects.tolist(), styles.tolist(), strict=True))
-        return shares(subjects, styles)
-
-    monkeypatch.setattr(train, "_shares_of", noted)
-    train.train_drawer(train.Denoiser(part), part, encoded, tmp_path, 0.01, lambda share, line: None, 64)
-    assert asked == {(i, j) for i in range(3) for j in range(2)}
-    assert all(map(torch.equal, one.drawings.state_dict().values(), two.drawings.state_dict().values()))
+    one, two = (sketcher_of(latents, part) for latents in (encoded, other))
+    for name, value in one.drawings.state_dict().items():
+        assert torch.equal(value, two.drawings.state_dict()[name]), name
+    subjects, styles = withheld.nonzero().T
+    told = one_hot(subjects, SUBJECTS).float(), one_hot(styles, STYLES).float()
+    with torch.no_grad():
+        scores = one.drawer(*told)
+        assert torch.equal(scores, two.drawer(*told))
+    # The mean drawing has scores of 0: what is withheld is guessed to be more than that, and the drawer knows it.
+    assert float(scores.square().sum(1).min()) > 0.01
 
 
-def test_what_is_withheld_is_imagined_from_the_same_subject_in_other_styles():
+def test_the_first_components_lose_little_by_eight_bits():
+    weight = torch.randn(50, SCORES, generator=torch.Generator().manual_seed(0))
+    kept = drawings._eight_bits(weight)
+    assert torch.equal(kept, kept.to(EIGHT_BITS).float())
+    off = (kept[:, :SCORES] - weight).square()
+    finer = (kept[:, :FINE] + kept[:, SCORES:] / FINER - weight[:, :FINE]).square()
+    assert 1e-4 < off.mean() < 1e-3
+    assert finer.mean() < off.mean() / 100
+
+
+def flat_and_shaded() -> tuple[np.ndarray, np.ndarray]:
+    """A drawing of two colours, ``uint8[256, 256, 4]``, and the same with soft shades and grain."""
+    flat = np.zeros((256, 256, 4), np.uint8)
+    flat[40:216, 40:216] = (200, 30, 30, 255)
+    flat[100:160, 100:160] = (240, 220, 40, 255)
+    shaded = flat.astype(np.int16)
+    shaded[..., :3] += np.linspace(-25, 25, 256).astype(np.int16)[:, None, None]
+    shaded[..., :3] += np.random.default_rng(0).integers(-6, 7, size=(256, 256, 1), dtype=np.int16)
+    return flat, shaded.clip(0, 255).astype(np.uint8)
+
+
+def test_a_style_of_few_colours_is_imagined_from_a_richer_one_and_lines_from_that():
+    flat, shaded = flat_and_shaded()
+    lines = np.zeros_like(flat)
+    lines[40:48, 40:216, 3] = 255
+    art = np.stack([[shaded, flat, lines]] * 27)
+    vocabulary = dataclasses.replace(SMALL, styles=("3d render", "flat vector", "line art"), withheld=9)
+    withheld = {(i, j) for i in range(27) for j in range(3) if vocabulary.withholds(i, j)}
+    assert {j for _, j in withheld} == {0, 1, 2}
+    for i, j in withheld:
+        art[i, j] = 99  # nobody looks at it
+    found = imagine.imagined(art, vocabulary)
+    # What the richest style adds is not known to any other.
+    assert set(found) == {(i, j) for i, j in withheld if j}
+    for (_, style), drawn in found.items():
+        inside, rim = drawn[104:156, 104:156].reshape(-1, 4).astype(int), drawn[60:196, 40]
+        if style == 1:
+            apart = np.abs(inside - flat[128, 128]).max()
+            assert apart < 40, "its own colour, but for the shades"
+            assert len(np.unique(drawn[..., 3] > 127)) == 2
+        else:
+            assert (inside[:, 3] < 128).mean() > 0.8, "hollow"
+            assert (rim[:, 3] > 128).all(), "an outline"
+            assert not drawn[..., :3].any(), "black"
+
+
+def test_nothing_to_be_seen_is_imagined_as_nothing():
+    assert not imagine.in_main_colors(np.zeros((32, 32, 4), np.uint8)).any()
+
+
+def test_what_was_imagined_is_drawn_so(encoded):
+    part = dataclasses.replace(SMALL, withheld=4)
+    place = next((i, j) for i in range(3) for j in range(2) if part.withholds(i, j))
+    flat, _ = flat_and_shaded()
+    sketcher = Sketcher(model.TEXT_WIDTH, 64, 8)
+    drawings.fit(sketcher, encoded, part, {place: flat})
+    told = (
+        one_hot(torch.tensor([number]), size).float() for number, size in zip(place, (SUBJECTS, STYLES), strict=True)
+    )
+    with torch.no_grad():
+        layers = sketcher.drawings(sketcher.drawer(*told))[0]
+    wanted = encoded.redrawn({place: flat}).layers[place].float()
+    spread = torch.from_numpy(encoded.basis.spread())[:, None, None]
+    off = ((layers - wanted)[0] * spread).square().sum() / (wanted[0] * spread).square().sum()
+    assert float(off) < 0.02
+    assert not torch.equal(encoded.layers[place].float(), wanted)
+
+
+def test_what_is_withheld_is_guessed_from_the_same_subject_in_other_styles():
     """Two styles that differ by a fixed map of the channels: what is hidden of one is found in the other."""
     chance = torch.Generator().manual_seed(0)
     one = torch.randn(40, 6, 4, 4, generator=chance)
@@ -357,7 +417,7 @@ def test_what_is_withheld_is_imagined_from_the_same_subject_in_other_styles():
     parts, shown = torch.stack([one, other], 1), torch.ones(40, 2, dtype=torch.bool)
     shown[3, 0] = shown[7, 1] = False
     hidden = torch.where(shown[:, :, None, None, None], parts, torch.nan)
-    found = drawings._imagined(hidden, shown)
+    found = drawings._guessed(hidden, shown)
     assert torch.equal(found[shown], parts[shown])
     assert float((found - parts)[~shown].square().mean() / parts[~shown].square().mean()) < 0.05
 
@@ -367,7 +427,7 @@ def test_a_sketch_is_learned_from_captions(encoded, tmp_path, monkeypatch):
     clock = iter(range(100_000))  # a second a step, so that a busy machine trains as long as a quiet one
     monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     train.train_reader(net, SMALL, encoded, tmp_path, 5, lambda share, line: None, 16)
-    train.train_drawer(net, SMALL, encoded, tmp_path, 1, lambda share, line: None, 16)
+    drawings.fit(net.unet.sketcher, encoded, SMALL)
     lessons = train.Lessons(SMALL, encoded, 0)
     shown = [scene for scene in lessons.draw(96) if scene.caption]
     with torch.no_grad():
@@ -390,13 +450,14 @@ def test_a_checkpoint_of_another_vocabulary_is_not_gone_on_from(encoded, tmp_pat
     assert first_step(turned, 0.06) == "1"
 
 
-def test_more_lessons_for_the_drawer_outlast_the_denoisers_checkpoint(encoded, tmp_path):
+def test_a_denoisers_checkpoint_brings_no_older_drawings_back(encoded, tmp_path):
     train.train_denoiser(train.Denoiser(SMALL), SMALL, encoded, tmp_path, 0.01, lambda share, line: None, 2)
     later = train.Denoiser(SMALL)
-    train.train_drawer(later, SMALL, encoded, tmp_path, 0.01, lambda share, line: None, 2)
-    drawn = [value.clone() for value in later.unet.sketcher.drawer.state_dict().values()]
+    drawings.fit(later.unet.sketcher, encoded, SMALL)
+    parts = (later.unet.sketcher.drawer, later.unet.sketcher.drawings)
+    fitted = [value.clone() for part in parts for value in part.state_dict().values()]
     train.train_denoiser(later, SMALL, encoded, tmp_path, 0.01, lambda share, line: None, 2)
-    assert all(map(torch.equal, drawn, later.unet.sketcher.drawer.state_dict().values()))
+    assert all(map(torch.equal, fitted, (value for part in parts for value in part.state_dict().values())))
 
 
 def test_painting_leans_on_the_sketch():
@@ -415,6 +476,21 @@ def test_painting_leans_on_the_sketch():
     assert not torch.allclose(led, free, atol=1e-2)
 
 
+def test_training_and_measuring_run_as_a_whole(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(steps, "fetch", lambda folder, words=PATH: (SMALL, pictures, folder))
+    monkeypatch.setattr(judge, "_ceiling", functools.partial(judge._ceiling, batches=1))
+    told: list[str] = []
+    steps.train(tmp_path, tmp_path / "model", 0.05, told.append)
+    assert told[-1] == f"saved {tmp_path / 'model'}"
+    request = (0, "a ball please", "ball, flat vector, white background", 5)
+    found = steps.evaluate(tmp_path, tmp_path / "model", 4, 2, [request])
+    assert set(found) == {"painted", "art", "ceiling", "requests"}
+    assert found["painted"]["cases"] == found["art"]["cases"] == 4
+    assert found["art"]["background"] == 1
+    assert found["requests"]["number"] == 1
+    assert {found["requests"][name] for name in ("raw", "rewritten")} <= {0, 1}
+
+
 def test_a_saved_model_paints_through_plain_diffusers(trained):
     pipeline = steps.load(trained[0] / "model")
     case = evaluate.Case(0, 0, "red", "white", "red ball, flat vector, white background", seed=5)
@@ -424,9 +500,10 @@ def test_a_saved_model_paints_through_plain_diffusers(trained):
 
 
 def test_what_is_saved_in_eight_bits_is_read_as_it_was_trained(trained, encoded):
-    sketcher, fitted = steps.load(trained[0] / "model").unet.sketcher, drawings.kept(encoded, SMALL, trained[0])
-    for name, weight in fitted.drawings.state_dict().items():
-        assert torch.allclose(sketcher.drawings.state_dict()[name], weight, rtol=1e-3, atol=1e-4), name
+    sketcher, fitted = steps.load(trained[0] / "model").unet.sketcher, sketcher_of(encoded, SMALL)
+    for name, weight in fitted.state_dict().items():
+        if not name.startswith("reader."):
+            assert torch.allclose(sketcher.state_dict()[name], weight, rtol=1e-3, atol=1e-4), name
 
 
 def test_weights_are_safetensors_of_16_or_8_bits_under_80_mb(trained):

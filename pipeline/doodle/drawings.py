@@ -1,11 +1,13 @@
 """What the drawings of the training set have in common: the part of a sketch that needs no training.
 
-Every drawing, all its layers at once, is nearly the mean drawing plus an amount of each of 1,200 others: their
-principal components ("eigenpictures": Sirovich and Kirby 1987). They are found exactly, in seconds. What is left to
-learn is 1,200 numbers a drawing, its scores, in place of thirty thousand.
+Every drawing, all its layers at once, is nearly the mean drawing plus an amount of each of 1,400 others: their
+principal components ("eigenpictures": Sirovich and Kirby 1987). They are found exactly, in seconds. A drawing is 1,400
+numbers then, its scores, in place of thirty thousand. Which scores belong to a subject in a style is solved for, too:
+so a sketcher knows its drawings by heart, but for the components that are left out.
 
-Drawings that training does not show are imagined from those of the same subject in the other styles: by ridge
-regression, also in seconds. The scores of these are learned like any.
+Drawings that training does not show are imagined from those of the same subject in the other styles: in pixels where
+a style has few colours (`pipeline.doodle.imagine`), else by ridge regression, also in seconds. They are known like any
+then.
 
 Half-size copies need no learning either: the latents of a halved picture are, but for details too fine to be kept, a
 linear map of the latents of two by two patches.
@@ -13,15 +15,28 @@ linear map of the latents of two by two patches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from pipeline.doodle.latents import CHANNELS, GRID, LAYERS, LatentSet
-from pipeline.doodle.run import key_of
-from pipeline.doodle.sketch import COLORS, EIGHT_BITS, GREY, MASKS, SCORES, Drawings
+from pipeline.doodle.sketch import (
+    COLORS,
+    EIGHT_BITS,
+    FINE,
+    FINER,
+    GREY,
+    MASKS,
+    SCORES,
+    STYLES,
+    SUBJECTS,
+    Drawer,
+    Sketcher,
+)
 from pipeline.doodle.vocabulary import Vocabulary
 
 #: Layers that share a mask: what a dye takes away, the dye, what shows through.
@@ -30,23 +45,22 @@ _MASKED = ([1], [2, 3, 4], [5, 6, 7])
 _WEIGHTS = torch.tensor([1, 0.4, *[0.15] * 3, *[0.1] * 3]).view(1, LAYERS, 1, 1, 1)
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """The linear part of a sketcher, and ``scores[n, s, 1200]`` of every drawing.
-
-    The scores of all drawings that were shown have mean 0 and a variance that sums up to 1, so that their squared
-    error is the drawings' relative one, measured in pixels.
-    """
-
-    drawings: Drawings
-    scores: Tensor
-
-
 @torch.no_grad()
-def fit(latents: LatentSet, vocabulary: Vocabulary) -> Fitted:
-    """Fit all to the drawings that training shows; the others are imagined from the same subject in other styles."""
+def fit(
+    sketcher: Sketcher,
+    latents: LatentSet,
+    vocabulary: Vocabulary,
+    imagined: Mapping[tuple[int, int], NDArray[np.uint8]] | None = None,
+) -> None:
+    """Fit drawer and drawings to what training shows and what was imagined; what is left, to a guess by regression.
+
+    The scores of all drawings that were shown or imagined have mean 0 and a variance that sums up to 1, so that their
+    squared error is the drawings' relative one, measured in pixels.
+    """
+    imagined = imagined or {}
+    latents = latents.redrawn(imagined)
     n, s = latents.layers.shape[:2]
-    shown = torch.tensor([not vocabulary.withholds(i, j) for i in range(n) for j in range(s)])
+    shown = torch.tensor([(i, j) in imagined or not vocabulary.withholds(i, j) for i in range(n) for j in range(s)])
     # Whitened latents times their spread are pixels.
     spread = torch.from_numpy(latents.basis.spread())[:, None, None]
     pixels = latents.layers.flatten(0, 1).float() * spread
@@ -57,7 +71,7 @@ def fit(latents: LatentSet, vocabulary: Vocabulary) -> Fitted:
     grey = [_components(patch[shown], number) for patch, number in zip(patches, MASKS, strict=True)]
     masks = [(patch @ axes).movedim(-1, 1) for patch, axes in zip(patches, grey, strict=True)]
     parts = torch.cat([pixels[:, 0], *masks], dim=1).view(n, s, -1, GRID, GRID)
-    flat = _imagined(parts, shown.view(n, s)).reshape(n * s, -1)
+    flat = _guessed(parts, shown.view(n, s)).reshape(n * s, -1)
     mean = flat[shown].mean(0)
     centred = flat - mean
     values, vectors = torch.linalg.eigh(centred[shown] @ centred[shown].T)
@@ -67,12 +81,12 @@ def fit(latents: LatentSet, vocabulary: Vocabulary) -> Fitted:
     axes[: len(values)][real] = (vectors.T @ centred[shown])[real] / values[real].sqrt()[:, None]
     scale = centred[shown].square().sum(1).mean().sqrt()
 
-    drawings, body, empty = Drawings(CHANNELS, GRID), CHANNELS * GRID * GRID, latents.empty.float()
+    body, empty = CHANNELS * GRID * GRID, latents.empty.float()
     unscale = (1 / spread).expand(-1, GRID, GRID).flatten()
     state = {
-        "on_grey.weight": (axes[:, :body] * unscale * scale).T,
+        "on_grey.weight": _eight_bits((axes[:, :body] * unscale * scale).T),
         "on_grey.bias": mean[:body] * unscale,
-        "masks.weight": (axes[:, body:] * scale).T,
+        "masks.weight": _eight_bits((axes[:, body:] * scale).T),
         "masks.bias": mean[body:],
         "clear.weight": empty[5:].T,
         "clear.bias": empty[0],
@@ -83,29 +97,30 @@ def fit(latents: LatentSet, vocabulary: Vocabulary) -> Fitted:
     for number, (components, layers) in enumerate(zip(grey, _MASKED, strict=True)):
         weight = 1 / (_WEIGHTS[0, layers].sqrt() * spread).flatten()
         state[f"layers.{number}.weight"] = (components * weight[:, None])[:, :, None, None]
-    for name in EIGHT_BITS:
-        state[name] = state[name].to(torch.float8_e4m3fn)
-    drawings.load_state_dict(state)
-    return Fitted(drawings.requires_grad_(False), (centred @ axes.T / scale).view(n, s, SCORES))
+    sketcher.drawings.load_state_dict(state)
+    _solve(sketcher.drawer, (centred @ axes.T / scale).view(n, s, SCORES))
 
 
-def kept(latents: LatentSet, vocabulary: Vocabulary, folder: Path) -> Fitted:
-    """What `fit` found, once for all: a drawer that is trained in several sittings relies on the same components.
+def _eight_bits(weight: Tensor) -> Tensor:
+    """Columns ``[m, 1400]`` rounded to eight bits; after them what that took from the first, ``[m, 1400 + 160]``."""
+    rounded = weight.to(EIGHT_BITS).float()
+    left = (weight - rounded)[:, :FINE] * FINER
+    return torch.cat([rounded, left.to(EIGHT_BITS).float()], dim=1)
 
-    Kept in ``folder/drawings.pt`` until something else is to be fitted.
-    """
-    file, key = folder / "drawings.pt", f"{key_of(vocabulary)} imagined, in eight bits {SCORES} {MASKS} {GREY}"
-    if file.exists():
-        state = torch.load(file, weights_only=True)
-        if state.pop("key") == key:
-            drawings, scores = Drawings(CHANNELS, GRID), state.pop("scores")
-            drawings.load_state_dict(state)
-            return Fitted(drawings.requires_grad_(False), scores)
-    found = fit(latents, vocabulary)
-    partial = file.with_suffix(".part")
-    torch.save({**found.drawings.state_dict(), "scores": found.scores, "key": key}, partial)
-    partial.replace(file)
-    return found
+
+def _solve(drawer: Drawer, scores: Tensor) -> None:
+    """Least squares for the last layer of a drawer, given ``scores[n, s, 1400]``; the first is drawn at random."""
+    chance = torch.Generator().manual_seed(0)
+    for layer in (drawer.subjects, drawer.styles):
+        layer.weight.copy_(torch.randn(layer.weight.shape, generator=chance).to(EIGHT_BITS))
+    n, s = scores.shape[:2]
+    subjects, styles = torch.cartesian_prod(torch.arange(n), torch.arange(s)).T
+    features = drawer.features(one_hot(subjects, SUBJECTS).float(), one_hot(styles, STYLES).float())
+    known = torch.cat([features, torch.ones(n * s, 1)], dim=1).double()
+    square = known.T @ known
+    ridge = 1e-6 * square.diagonal().mean() * torch.eye(len(square))
+    found = torch.linalg.solve(square + ridge, known.T @ scores.flatten(0, 1).double()).float()
+    drawer.scores.load_state_dict({"weight": found[:-1].T, "bias": found[-1]})
 
 
 def _components(patches: Tensor, number: int) -> Tensor:
@@ -116,7 +131,7 @@ def _components(patches: Tensor, number: int) -> Tensor:
     return first
 
 
-def _imagined(parts: Tensor, shown: Tensor) -> Tensor:
+def _guessed(parts: Tensor, shown: Tensor) -> Tensor:
     """Drawings ``[n, s, c, h, w]``, those not ``shown[n, s]`` as they may look.
 
     The styles draw the same subjects in like poses. So for each style one linear map, the same for every patch, is

@@ -10,9 +10,9 @@ half-size copy that stands on the patch grid is four by four numbers to be put i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -151,6 +151,14 @@ class LatentSet:
     def compose(self, scenes: list[Scene], vocabulary: Vocabulary) -> torch.Tensor:
         """Latents ``float[b, 64, 8, 8]`` of the scenes."""
         return composed(self.layers_of(scenes), self.amounts_of(scenes, vocabulary))
+
+    def redrawn(self, pictures: Mapping[tuple[int, int], NDArray[np.uint8]]) -> LatentSet:
+        """The same, but for these pictures ``uint8[256, 256, 4]`` by subject and style."""
+        layers, small = self.layers.clone(), self.small_layers.clone()
+        for place, picture in pictures.items():
+            large, half, _ = _latents_of((picture, self.basis))
+            layers[place], small[place] = torch.from_numpy(large), torch.from_numpy(half)
+        return replace(self, layers=layers, small_layers=small)
 
     def layers_of(self, scenes: list[Scene]) -> torch.Tensor:
         """``float[b, 8, 64, 8, 8]``."""

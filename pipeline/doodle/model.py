@@ -23,6 +23,16 @@ from pipeline.doodle.vocabulary import Vocabulary
 #: Tokens of a caption, the two special ones included. The longest the vocabulary makes has 14.
 MAX_TOKENS = 24
 TEXT_WIDTH = 384
+#: Parts of the U-Net whose weights are saved in `EIGHT_BITS`. The sketcher's are rounded already.
+_BEAR_EIGHT_BITS = (
+    "down_blocks",
+    "mid_block",
+    "up_blocks",
+    "sketcher.drawings.on_grey",
+    "sketcher.drawings.masks",
+    "sketcher.drawer.subjects",
+    "sketcher.drawer.styles",
+)
 
 
 def make_tokenizer(vocabulary: Vocabulary) -> CLIPTokenizer:
@@ -112,14 +122,15 @@ def make_pipeline(
 
 
 def save(pipeline: StableDiffusionPipeline, folder: Path) -> None:
-    """Write the diffusers folder in half precision, `EIGHT_BITS` of it in eight bits."""
+    """Write the diffusers folder in half precision, of the U-Net what can bear it in eight bits."""
     pipeline.to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True)
     # diffusers reads any floating point numbers into what a caller asks for, but writes one kind.
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
     state = load_file(weights)
-    for name in (f"sketcher.drawings.{part}" for part in EIGHT_BITS):
-        state[name] = state[name].to(torch.float8_e4m3fn)
+    for name, weight in state.items():
+        if name.startswith(_BEAR_EIGHT_BITS) and weight.ndim > 1:
+            state[name] = weight.to(EIGHT_BITS)
     save_file(state, weights, metadata={"format": "pt"})
     index = folder / "model_index.json"
     entries: dict[str, Any] = json.loads(index.read_text("utf-8"))

@@ -1,14 +1,14 @@
 """What a caption says, before any denoising: read, drawn, and put together as the training set is.
 
-A reader finds what is named, in which style and colours, and where; a drawer knows how every subject looks in every
-style; and what is left is linear (`pipeline.doodle.drawings` fits it).
+A reader learns to find what is named, in which style and colours, and where. A drawer knows how every subject looks in
+every style, and what is left is linear: both are fitted, not trained (`pipeline.doodle.drawings`).
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv_transpose2d
+from torch.nn.functional import conv_transpose2d, silu
 
 from pipeline.doodle.autoencoder import composed
 
@@ -16,10 +16,13 @@ from pipeline.doodle.autoencoder import composed
 THINGS = 2
 #: How many subjects, styles, dyes and backgrounds a vocabulary may have.
 SUBJECTS, STYLES, COLORS = 1024, 8, 16
-#: Width of what stands for a subject, for a style, and of the layers from there to the scores of a drawing.
-SUBJECT_WIDTH, STYLE_WIDTH, DRAWER_WIDTH = 384, 64, 1280
+#: Features of a subject in a style: more than there are drawings, so that each is told from all others.
+FEATURES = 2048
 #: How many scores tell one drawing from the others.
-SCORES = 1200
+SCORES = 1400
+#: How many of them, the first and largest, have their components kept once more: what rounding to `EIGHT_BITS` leaves
+#: of them, times `FINER`, for a sixteenth of a number is as much as rounding takes.
+FINE, FINER = 160, 16
 #: The inverse temperature of what is read. At 1, a cat that is one part in ten a dog would be drawn as neither.
 SURE = 6.0
 #: The grey that drawings stand on before they get their background: near to most, and so more of each drawing is
@@ -27,9 +30,8 @@ SURE = 6.0
 GREY = 0.75
 #: Numbers a patch that tell what a dye takes away, where it is, and where the background shows through.
 MASKS = (64, 40, 56)
-#: Parts of `Drawings` that are kept as float8 (e4m3: four bits of exponent, three of mantissa): nearly all it has. The
-#: rounding costs less than the components left out. LOG.md has the figures.
-EIGHT_BITS = ("on_grey.weight", "masks.weight")
+#: What is kept as float8 (e4m3: four bits of exponent, three of mantissa).
+EIGHT_BITS = torch.float8_e4m3fn
 
 
 class Reader(nn.Module):
@@ -54,26 +56,24 @@ class Reader(nn.Module):
 
 
 class Drawer(nn.Module):
-    """How a subject is drawn in a style, as the scores of a drawing."""
+    """How a subject is drawn in a style, as the scores of a drawing.
+
+    A hidden layer of random features (Rahimi and Recht 2007), and a linear one that is solved for.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.subjects = nn.Linear(SUBJECTS, SUBJECT_WIDTH, bias=False)
-        self.styles = nn.Linear(STYLES, STYLE_WIDTH, bias=False)
-        # Embeddings, one a column, started as PyTorch starts embeddings.
-        nn.init.normal_(self.subjects.weight)
-        nn.init.normal_(self.styles.weight)
-        self.draw = nn.Sequential(
-            nn.Linear(SUBJECT_WIDTH + STYLE_WIDTH, DRAWER_WIDTH),
-            nn.SiLU(),
-            nn.Linear(DRAWER_WIDTH, DRAWER_WIDTH),
-            nn.SiLU(),
-            nn.Linear(DRAWER_WIDTH, SCORES),
-        )
+        self.subjects = nn.Linear(SUBJECTS, FEATURES, bias=False)
+        self.styles = nn.Linear(STYLES, FEATURES, bias=False)
+        self.scores = nn.Linear(FEATURES, SCORES)
+
+    def features(self, subjects: Tensor, styles: Tensor) -> Tensor:
+        """``[n, 2048]`` of shares of subjects ``[n, 1024]`` and of styles ``[n, 8]``, each summing up to 1."""
+        return silu(self.subjects(subjects) + self.styles(styles))
 
     def forward(self, subjects: Tensor, styles: Tensor) -> Tensor:
-        """Shares of subjects ``[n, 1024]`` and of styles ``[n, 8]``, each summing up to 1, to scores ``[n, 1200]``."""
-        scores: Tensor = self.draw(torch.cat([self.subjects(subjects), self.styles(styles)], dim=1))
+        """The same shares to scores ``[n, 1400]``."""
+        scores: Tensor = self.scores(self.features(subjects, styles))
         return scores
 
 
@@ -86,8 +86,8 @@ class Drawings(nn.Module):
     def __init__(self, channels: int, side: int) -> None:
         super().__init__()
         self.shape = (channels, side, side)
-        self.on_grey = nn.Linear(SCORES, channels * side * side)
-        self.masks = nn.Linear(SCORES, sum(MASKS) * side * side)
+        self.on_grey = nn.Linear(SCORES + FINE, channels * side * side)
+        self.masks = nn.Linear(SCORES + FINE, sum(MASKS) * side * side)
         # A dye and a background fill a grey mask with each of three colours.
         self.layers = nn.ModuleList(
             nn.Conv2d(mask, number * channels, 1, bias=False) for mask, number in zip(MASKS, (1, 3, 3), strict=True)
@@ -99,8 +99,9 @@ class Drawings(nn.Module):
         self.backgrounds = nn.Linear(COLORS, 3, bias=False)
 
     def forward(self, scores: Tensor) -> Tensor:
-        """``[n, 1200]`` to layers ``[n, 8, channels, side, side]``."""
+        """``[n, 1400]`` to layers ``[n, 8, channels, side, side]``."""
         channels, *sides = self.shape
+        scores = torch.cat([scores, scores[:, :FINE] / FINER], dim=1)
         on_grey = self.on_grey(scores).view(-1, 1, channels, *sides)
         masks = self.masks(scores).view(-1, sum(MASKS), *sides).split(MASKS, dim=1)
         rest = [

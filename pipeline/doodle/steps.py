@@ -17,9 +17,9 @@ from pipeline.errors import DoodleError
 
 #: The model that ships with easel.
 SHIPPED = PATH.parent
-#: The shares of a training budget that go to the autoencoder, the reader, the drawer and the autoencoder's last
-#: polish; the rest is the denoiser's.
-AUTOENCODER, READER, DRAWER, POLISH = 0.2, 0.35, 0.15, 0.15
+#: The shares of a training budget that go to the autoencoder, the reader and the autoencoder's last polish; the rest
+#: is the denoiser's.
+AUTOENCODER, READER, POLISH = 0.25, 0.35, 0.25
 
 Echo = Callable[[str], None]
 
@@ -64,8 +64,8 @@ def fetch(folder: Path, words: Path = PATH) -> tuple[Vocabulary, Any, Path]:
 
 
 def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
-    """Art, latents, autoencoder, reader, drawer, denoiser, polish, saved as a diffusers folder in `out`."""
-    from pipeline.doodle import latents, model
+    """Art, latents, autoencoder, reader, drawings, denoiser, polish, saved as a diffusers folder in `out`."""
+    from pipeline.doodle import drawings, imagine, latents, model
     from pipeline.doodle import train as training
     from pipeline.doodle.run import device
 
@@ -74,13 +74,14 @@ def train(folder: Path, out: Path, minutes: float, echo: Echo) -> None:
         encoded = latents.build(pictures, vocabulary, folder, counter)
     with _bar("autoencoder") as progress:
         vae = training.train_autoencoder(pictures, vocabulary, encoded, folder, minutes * AUTOENCODER, progress)
-    net = training.Denoiser(vocabulary).to(device())
+    net = training.Denoiser(vocabulary)
+    echo("fitting the drawings")
+    drawings.fit(net.unet.sketcher, encoded, vocabulary, imagine.imagined(pictures, vocabulary))
+    net.to(device())
     with _bar("reader") as progress:
         training.train_reader(net, vocabulary, encoded, folder, minutes * READER, progress)
-    with _bar("drawer") as progress:
-        training.train_drawer(net, vocabulary, encoded, folder, minutes * DRAWER, progress)
     with _bar("denoiser") as progress:
-        left = minutes * (1 - AUTOENCODER - READER - DRAWER - POLISH)
+        left = minutes * (1 - AUTOENCODER - READER - POLISH)
         training.train_denoiser(net, vocabulary, encoded, folder, left, progress)
     with _bar("polish") as progress:
         vae = training.polish_autoencoder(vae, net, pictures, vocabulary, encoded, folder, minutes * POLISH, progress)

@@ -1,4 +1,4 @@
-"""Train the embedded model: its decoder, how it reads captions, how it draws, its denoiser, the decoder once more.
+"""Train the embedded model: its decoder, how it reads captions, its denoiser, the decoder once more.
 
 Read it top to bottom. Each training runs for a budget of minutes, keeps a checkpoint in the work folder and goes on
 from it when started again; the learning rate follows the share of the budget that is used up. Everything runs in
@@ -19,11 +19,10 @@ from diffusers import StableDiffusionPipeline
 from diffusers.models.attention_processor import AttnProcessor
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss, one_hot
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss
 
 from pipeline.doodle import model
 from pipeline.doodle.autoencoder import DoodleAutoencoder
-from pipeline.doodle.drawings import kept
 from pipeline.doodle.latents import GRID, HALF, LatentSet, on_background, picture
 from pipeline.doodle.run import Progress, Run, device, half
 from pipeline.doodle.scenes import Scene, Scenes
@@ -80,15 +79,23 @@ def _real(art: NDArray[np.uint8], vocabulary: Vocabulary, scenes: Sequence[Scene
 
 
 def _decoding_loss(vae: DoodleAutoencoder, latents: Tensor, real: Tensor) -> Tensor:
-    """Absolute and squared error, and the absolute error of the differences between neighbours.
+    """Absolute and squared error, and the absolute error of the differences between pixels near and less near.
 
-    The last counts most: it makes outlines crisp, and what is flat even.
+    Those of neighbours count most: they make outlines crisp; the others make even what is flat.
     """
     with half():
         painted = vae.decoder(latents).float()
-    edges = l1_loss(painted.diff(dim=2), real.diff(dim=2)) + l1_loss(painted.diff(dim=3), real.diff(dim=3))
-    loss: Tensor = l1_loss(painted, real) + mse_loss(painted, real) + 3 * edges
+    loss: Tensor = l1_loss(painted, real) + mse_loss(painted, real)
+    for distance, weight in ((1, 3), (4, 1), (16, 0.5)):
+        for dim in (2, 3):
+            loss = loss + weight * l1_loss(_apart(painted, distance, dim), _apart(real, distance, dim))
     return loss
+
+
+def _apart(pixels: Tensor, distance: int, dim: int) -> Tensor:
+    """How pixels differ from those so far away."""
+    number = pixels.shape[dim] - distance
+    return pixels.narrow(dim, distance, number) - pixels.narrow(dim, 0, number)
 
 
 # --- the denoiser ---------------------------------------------------------------------------------------------------
@@ -222,43 +229,6 @@ def train_reader(
     run.learn(lesson, progress)
 
 
-def train_drawer(
-    net: Denoiser,
-    vocabulary: Vocabulary,
-    latents: LatentSet,
-    folder: Path,
-    minutes: float,
-    progress: Progress,
-    batch: int = 128,
-    seed: int = 0,
-) -> None:
-    """Teach the drawer how every subject looks in every style, or may look in it. No captions, so it is quick."""
-    fitted, drawer = kept(latents, vocabulary, folder), net.unet.sketcher.drawer
-    net.unet.sketcher.drawings.load_state_dict(fitted.drawings.state_dict())
-    run = Run(folder / "drawer.pt", drawer, vocabulary, minutes, peak=1e-3, average=0.998)
-    number = fitted.scores.shape[:2]
-    subjects, styles = torch.cartesian_prod(*(torch.arange(size) for size in number)).T
-    chance = torch.Generator().manual_seed(seed + run.steps)
-
-    def lesson() -> Tensor:
-        chosen = torch.randint(len(subjects), (batch,), generator=chance)
-        told = _shares_of(subjects[chosen], styles[chosen])
-        wanted = fitted.scores[subjects[chosen], styles[chosen]].to(device())
-        with half():
-            scores = drawer(*told)
-        loss: Tensor = (scores.float() - wanted).square().sum(1).mean()
-        return loss
-
-    run.learn(lesson, progress)
-
-
-def _shares_of(subjects: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
-    """One-hot: what a reader says that is certain."""
-    told = ((subjects, SUBJECTS), (styles, STYLES))
-    one, other = (one_hot(numbers, width).float().to(device()) for numbers, width in told)
-    return one, other
-
-
 def train_denoiser(
     net: Denoiser,
     vocabulary: Vocabulary,
@@ -273,7 +243,7 @@ def train_denoiser(
 
     So who gives `train_reader` more time after this has begun gives this more, too: its checkpoint reads, as well.
     """
-    # Drawer and drawings are finished: a checkpoint of this training must not bring older ones back.
+    # Drawer and drawings are fitted: a checkpoint of this training must not bring older ones back.
     parts = {name: part for name, part in net.unet.named_children() if name != "sketcher"}
     learning = nn.ModuleDict({"text_encoder": net.text_encoder, "reader": net.unet.sketcher.reader, **parts})
     run = Run(folder / "denoiser.pt", learning, vocabulary, minutes, peak=1e-3, average=0.998)
