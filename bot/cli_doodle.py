@@ -39,9 +39,7 @@ def fetch(work: Path | None) -> None:
 
 @doodle.command()
 @work
-@click.option(
-    "--minutes", type=float, default=180.0, show_default=True, help="Training time, all five trainings together."
-)
+@click.option("--minutes", type=float, default=180.0, show_default=True, help="Training time, all parts together.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Where to save; default: model/ in --work."
 )

@@ -402,7 +402,11 @@ def test_what_was_imagined_is_drawn_so(encoded):
     )
     with torch.no_grad():
         layers = sketcher.drawings(sketcher.drawer(*told))[0]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
     wanted = encoded.redrawn({place: flat}).layers[place].float()
+    assert torch.get_num_threads() == 2, "the trainings that follow need them all"
+    torch.set_num_threads(threads)
     spread = torch.from_numpy(encoded.basis.spread())[:, None, None]
     off = ((layers - wanted)[0] * spread).square().sum() / (wanted[0] * spread).square().sum()
     assert float(off) < 0.02

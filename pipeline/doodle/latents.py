@@ -218,7 +218,6 @@ def _layers_of(picture: NDArray[np.uint8], main: tuple[Floats, Floats]) -> Float
 def _latents_of(job: tuple[NDArray[np.uint8], Basis]) -> tuple[NDArray[np.float16], NDArray[np.float16], Floats]:
     """The layers of one picture as latents, at full and half size, and its main colour."""
     picture, basis = job
-    torch.set_num_threads(1)
     main = main_region(picture)
     layers = _layers_of(picture, main)
     halves = layers.reshape(LAYERS, SIZE // 2, 2, SIZE // 2, 2, 3).mean((2, 4))
@@ -247,7 +246,9 @@ def build(
     small = torch.empty(n, s, LAYERS, CHANNELS, HALF, HALF, dtype=torch.float16)
     natural = torch.empty(n, s, dtype=torch.long)
     jobs = ((np.array(art[i, j]), basis) for i in range(n) for j in range(s))
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+    # A thread each: two of them on two cores would wait for each other.
+    workers = ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,))
+    with workers as pool:
         for number, (large, half, color) in enumerate(pool.map(_latents_of, jobs, chunksize=8)):
             i, j = divmod(number, s)
             layers[i, j], small[i, j] = torch.from_numpy(large), torch.from_numpy(half)
