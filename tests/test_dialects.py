@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from promptlib import lexicon as lexicons
+from promptlib.brief import Brief, Phrase, Word
 from promptlib.compose import compose
 from promptlib.dialects import DIALECTS, DialectError, dialect
 from promptlib.dialects.doodle_vocabulary import VocabularyError, read_vocabulary
@@ -249,6 +250,40 @@ def test_what_was_said_last_is_painted(shipped_doodle: Target, messages: tuple[s
 )
 def test_what_cannot_be_painted_beside_is_told(shipped_doodle: Target, text: str, lost: list[str]) -> None:
     assert [tag.text for tag, _ in compose(understand(text), [], shipped_doodle).dropped] == lost
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt", "asked"),
+    [
+        ("画一只鬣狗", "dog, 3d render, white background", "鬣狗"),
+        ("给我画一个图书馆", "books, 3d render, white background", "图书馆"),
+        ("a red trombone", "red trumpet, 3d render, white background", "trombone"),
+        ("a street with a dog", "cityscape and dog, side by side, 3d render, white background", "street"),
+        ("halloween", "pumpkin, 3d render, white background", "halloween"),
+        ("wings, line art", "eagle, line art, white background", "wings"),
+        ("a zorblax with a corgi", "dog, 3d render, white background", "corgi"),
+    ],
+)
+def test_the_nearest_thing_is_painted_and_told(shipped_doodle: Target, text: str, prompt: str, asked: str) -> None:
+    written = compose(understand(text), [], shipped_doodle)
+    assert written.positive == prompt
+    assert ("nearest", {"asked": asked, "used": written.tags[0].text.removeprefix("red ")}) in written.notes
+
+
+def test_what_stands_for_a_thing_must_stand_for_all_of_it(shipped_doodle: Target) -> None:
+    written = compose(understand("a bank zorblax"), [], shipped_doodle)
+    assert written.notes[0][0] == "unknown_subject"
+
+
+def test_almost_every_thing_and_place_of_the_lexicon_has_something_that_stands_for_it(shipped_doodle: Target) -> None:
+    domains = {"animal", "food", "plant", "building", "clothes", "object", "person", "fantasy", "place", "vehicle"}
+    nouns = [
+        Word(word, "noun", entry.domain) for word, entry in lexicons.load().english.items() if entry.kind == "noun"
+    ]
+    things = [Brief("image", noun.text, phrases=(Phrase((noun,)),)) for noun in nouns if noun.domain in domains]
+    assert len(things) > 4000
+    notes = [compose(brief, [], shipped_doodle).notes for brief in things]
+    assert sum(code == "unknown_subject" for found in notes for code, _ in found) < 0.04 * len(things)
 
 
 def test_what_looks_like_a_thing_is_in_the_vocabulary(shipped_doodle: Target) -> None:

@@ -8,7 +8,7 @@ by an embedder where one is passed in.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from promptlib import lexicon as lexicons
@@ -90,6 +90,7 @@ class Doodle(Dialect):
         if (not found or found[3] == "unknown") and spelled:
             # The last one: who a picture is for is mostly said before what it shall show.
             return [_spelled_thing(brief, spelled[-1], vocabulary, used)]
+        found = found or next(_symbols(brief, vocabulary), None)
         if not found:
             return []
         index, word, name, origin = found
@@ -97,7 +98,7 @@ class Doodle(Dialect):
             draft.notes.append(("nearest", {"asked": word.source or word.text, "used": name}))
         elif origin == "unknown":
             draft.notes.append(("unknown_subject", {"asked": word.source or word.text}))
-        if index != named[0][0]:
+        if named and index != named[0][0]:
             draft.notes.append(("only_one_subject", {"asked": named[0][1].text, "used": name}))
         used.add(index)
         name = _whole(name, brief.phrases[index], vocabulary)
@@ -206,6 +207,14 @@ def _things(brief: Brief, vocabulary: Vocabulary) -> Iterable[tuple[int, Word]]:
             yield index, head
 
 
+def _symbols(brief: Brief, vocabulary: Vocabulary) -> Iterator[tuple[int, Word, str, str]]:
+    """What stands for a party or for wings, where no thing is named, as `_choose` gives it."""
+    for index, phrase in enumerate(brief.phrases):
+        head = phrase.head if phrase.slot == "subject" else None
+        if head and head.domain in ("part", "event") and (kind := _hypernym(vocabulary, head)):
+            yield index, head, kind, "nearest"
+
+
 def _others(brief: Brief, vocabulary: Vocabulary, main: int, name: str) -> Iterable[tuple[int, Word, str]]:
     """Further things with a phrase of their own that the model knows by name."""
     for index, phrase in enumerate(brief.phrases):
@@ -294,6 +303,10 @@ def _choose(
     for other, thing in named[1:]:
         if known := _known(vocabulary, thing):
             return other, thing, known, "known"
+    # A bank robber is no bank: what stands for a thing must stand for a whole phrase.
+    for other, thing in named[1:]:
+        if other != index and (kind := _hypernym(vocabulary, thing)):
+            return other, thing, kind, "nearest"
     return index, word, word.text, "unknown"
 
 
