@@ -261,6 +261,8 @@ def test_what_cannot_be_painted_beside_is_told(shipped_doodle: Target, text: str
         ("a street with a dog", "cityscape and dog, side by side, 3d render, white background", "street"),
         ("halloween", "pumpkin, 3d render, white background", "halloween"),
         ("wings, line art", "eagle, line art, white background", "wings"),
+        ("a cosy reading nook, no people", "sofa, 3d render, white background", "nook"),
+        ("draw a bilberry", "blueberries, 3d render, white background", "bilberry"),
         ("a zorblax with a corgi", "dog, 3d render, white background", "corgi"),
     ],
 )

@@ -208,11 +208,13 @@ def _things(brief: Brief, vocabulary: Vocabulary) -> Iterable[tuple[int, Word]]:
 
 
 def _symbols(brief: Brief, vocabulary: Vocabulary) -> Iterator[tuple[int, Word, str, str]]:
-    """What stands for a party or for wings, where no thing is named, as `_choose` gives it."""
+    """What stands for a party or for wings, or for a word that nobody took for a noun, as `_choose` gives it."""
     for index, phrase in enumerate(brief.phrases):
-        head = phrase.head if phrase.slot == "subject" else None
-        if head and head.domain in ("part", "event") and (kind := _hypernym(vocabulary, head)):
-            yield index, head, kind, "nearest"
+        word = phrase.head or phrase.words[-1]
+        named = phrase.slot == "subject" and word.domain in ("part", "event")
+        unsure = phrase.slot in ("attribute", "action") and not word.domain and word.kind in ("adjective", "verb")
+        if (named or unsure) and (kind := _hypernym(vocabulary, word)):
+            yield index, word, kind, "nearest"
 
 
 def _others(brief: Brief, vocabulary: Vocabulary, main: int, name: str) -> Iterable[tuple[int, Word, str]]:
