@@ -143,7 +143,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "origin_nearest": ("模型会画的最接近的词", "the nearest thing this model can paint"),
     "why_negative": ("避开 {text}", "not {text}"),
     "why_dropped_budget": ("太长,没用上:{tags}", "Left out, as the model takes no more: {tags}"),
-    "why_dropped_vocabulary": ("模型不认识,没用上:{tags}", "Left out, as the model does not know it: {tags}"),
+    "why_dropped_vocabulary": (
+        "这个模型画不了,没画进去:{tags}",
+        "Left out, as this model cannot paint it here: {tags}",
+    ),
     "why_dropped_off": ("已关掉:{tags}", "Switched off: {tags}"),
     "button_switched": ("🔁 按这样再画一张", "🔁 Paint it like this"),
     "button_never": ("🚫 关掉的以后都不要", "🚫 Never add what is off"),

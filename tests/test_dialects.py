@@ -272,6 +272,43 @@ def test_the_nearest_thing_is_painted_and_told(shipped_doodle: Target, text: str
     assert ("nearest", {"asked": asked, "used": written.tags[0].text.removeprefix("red ")}) in written.notes
 
 
+@pytest.mark.parametrize(
+    ("text", "things", "lost"),
+    [
+        ("小男孩在放风筝", ["boy", "kite"], []),
+        ("a cat driving a tractor", ["cat", "tractor"], []),
+        ("一只刺猬背着一个红苹果", ["hedgehog", "red apple"], []),
+        ("a knight fighting a dragon on a bridge", ["man", "dragon"], ["on a bridge"]),
+        ("一只猫和一只海象", ["cat", "seal"], []),
+        ("a walrus with a top hat", ["seal", "top hat"], []),
+        ("a girl holding a tambourine", ["girl", "drum"], []),
+        ("a cat wearing a hat", ["cat"], ["wearing a hat"]),
+        ("two cats on a sofa", ["cat"], ["on a sofa"]),
+        ("a nursery with a white crib and a teddy bear", ["teddy bear"], ["with a white crib"]),
+    ],
+)
+def test_a_second_thing_is_painted_beside_the_first(
+    shipped_doodle: Target, text: str, things: list[str], lost: list[str]
+) -> None:
+    written = compose(understand(text), [], shipped_doodle)
+    assert [tag.text for tag in written.tags if tag.slot == "subject"] == things
+    assert [tag.text for tag, _ in written.dropped] == lost
+
+
+def test_every_name_of_the_vocabulary_is_understood(shipped_doodle: Target) -> None:
+    """But for a few that the language takes for a colour and a thing (red wine, 棕熊) or for something else."""
+    known = json.loads(Path(shipped_doodle.vocabulary).read_text(encoding="utf-8"))["subjects"]
+    asked = [(f"draw a {name}", subject) for subject, names in known.items() for name in (subject, *names["en"])]
+    asked += [(f"画一个{name}", subject) for subject, names in known.items() for name in names["zh"]]
+    wrong = [text for text, subject in asked if things_in(text, shipped_doodle) != [subject]]
+    assert len(asked) > 1800
+    assert len(wrong) < 25
+
+
+def things_in(text: str, target: Target) -> list[str]:
+    return [tag.text for tag in compose(understand(text), [], target).tags if tag.slot == "subject"]
+
+
 def test_what_stands_for_a_thing_must_stand_for_all_of_it(shipped_doodle: Target) -> None:
     written = compose(understand("a bank zorblax"), [], shipped_doodle)
     assert written.notes[0][0] == "unknown_subject"

@@ -116,5 +116,5 @@ def test_the_outcome_of_a_job_without_pictures() -> None:
 
 def test_a_caption_tells_what_the_model_does_not_know() -> None:
     extra = {"dropped": [{"text": "in Paris", "reason": "vocabulary"}, {"text": "vivid", "reason": "budget"}]}
-    assert caption(job(extra=extra), "en").endswith("as the model does not know it: in Paris")
-    assert caption(job(extra=extra), "zh").endswith("没用上:in Paris")
+    assert caption(job(extra=extra), "en").endswith("as this model cannot paint it here: in Paris")
+    assert caption(job(extra=extra), "zh").endswith("没画进去:in Paris")

@@ -27,6 +27,8 @@ def written(text: str, previous: Brief | None = None) -> str:
     ("text", "prompt"),
     [
         ("给我画一只在月亮上钓鱼的兔子", "rabbit fishing on moon"),
+        ("给我闺女画一只粉红色的独角兽", "pink unicorn"),
+        ("帮我儿子画一辆消防车", "fire truck"),
         ("一只猫坐在红色的沙发上", "cat sitting on red sofa"),
         ("穿白色婚纱的新娘拿着粉色玫瑰", "bride wearing white wedding dress holding pink rose"),
         ("窗台上放着三盆多肉植物", "three pots of succulents on windowsill"),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from promptlib import lexicon as lexicons
-from promptlib.brief import FORMAT_DOMAINS, Brief, Phrase, Word
+from promptlib.brief import FORMAT_DOMAINS, NOUN_KINDS, Brief, Phrase, Word
 from promptlib.dialects.base import Dialect, Draft, Nearest
 from promptlib.dialects.doodle_vocabulary import Vocabulary, read_vocabulary
 from promptlib.records import Hit, Tag, Target
@@ -86,7 +86,7 @@ class Doodle(Dialect):
     ) -> list[Tag]:
         """The main thing, and one more where the person named two that the model knows."""
         named, spelled = list(_things(brief, vocabulary)), vocabulary.spelled(brief.text)
-        found = _choose(named, vocabulary, nearest) if named else None
+        found = _choose(brief, named, vocabulary, nearest) if named else None
         if (not found or found[3] == "unknown") and spelled:
             # The last one: who a picture is for is mostly said before what it shall show.
             return [_spelled_thing(brief, spelled[-1], vocabulary, used)]
@@ -100,7 +100,7 @@ class Doodle(Dialect):
             draft.notes.append(("unknown_subject", {"asked": word.source or word.text}))
         if named and index != named[0][0]:
             draft.notes.append(("only_one_subject", {"asked": named[0][1].text, "used": name}))
-        used.add(index)
+        used |= {index, *_again(brief, vocabulary, name)}
         name = _whole(name, brief.phrases[index], vocabulary)
         name = _depicted(brief.phrases[index], word, vocabulary) or name
         # A vocabulary without this arrangement is of a model that has never seen two things together.
@@ -110,10 +110,12 @@ class Doodle(Dialect):
         color = _color(brief, brief.phrases[index], vocabulary, used)
         tags = [_thing(vocabulary, brief.phrases[index], word, name, color, origin)]
         if second:
-            at, other, known = second
+            at, other, name, origin = second
             used.add(at)
             own = _own_color(brief.phrases[at], vocabulary)
-            tags.append(_thing(vocabulary, brief.phrases[at], other, known, own, "known"))
+            tags.append(_thing(vocabulary, brief.phrases[at], other, name, own, origin))
+            if origin == "nearest":
+                draft.notes.append(("nearest", {"asked": other.source or other.text, "used": name}))
         return tags
 
     def _arrangement(
@@ -217,17 +219,38 @@ def _symbols(brief: Brief, vocabulary: Vocabulary) -> Iterator[tuple[int, Word, 
             yield index, word, kind, "nearest"
 
 
-def _others(brief: Brief, vocabulary: Vocabulary, main: int, name: str) -> Iterable[tuple[int, Word, str]]:
-    """Further things with a phrase of their own that the model knows by name."""
+def _others(brief: Brief, vocabulary: Vocabulary, main: int, name: str) -> Iterator[tuple[int, Word, str, str]]:
+    """Further things, as `_choose` gives them: beside the first, then what it does something with, then around it."""
+    counted = any(vocabulary.find("arrangements", number.text) for number in _numbers(brief.phrases[main]))
+    # Two cats on a sofa are two cats: a picture has one arrangement.
+    for slot in ("subject",) if counted else ("subject", "action", "setting"):
+        for index, phrase in enumerate(brief.phrases):
+            word = phrase.head or phrase.words[-1]
+            # What is worn is no thing beside who wears it.
+            if (
+                index == main
+                or phrase.slot != slot
+                or word.domain in FORMAT_DOMAINS
+                or phrase.text.startswith("wearing")
+            ):
+                continue
+            if any(text and vocabulary.style(text) for text in _style_words(phrase)):
+                continue  # nor the book of a coloring book style
+            known = _known(vocabulary, word, phrase.source, phrase.text)
+            if slot == "action" and not phrase.nouns():
+                known = next(iter(vocabulary.spelled(phrase.text)), None)
+            kind = None if known or slot == "setting" or not phrase.nouns() else _hypernym(vocabulary, word)
+            # The knife of a fork and knife is no second one.
+            if (known or kind) not in (None, name) and word.text not in name.split():
+                yield index, word, known or kind or "", "known" if known else "nearest"
+
+
+def _again(brief: Brief, vocabulary: Vocabulary, name: str) -> Iterator[int]:
+    """Phrases that say no more than a name: the teddy bear of a nursery with a teddy bear."""
     for index, phrase in enumerate(brief.phrases):
-        word = phrase.head
-        if index == main or word is None or phrase.slot not in ("subject", "setting") or word.domain in FORMAT_DOMAINS:
-            continue
-        if any(text and vocabulary.style(text) for text in _style_words(phrase)):
-            continue  # nor the book of a coloring book style
-        # The knife of a fork and knife is no second one.
-        if (known := _known(vocabulary, word)) and known != name and word.text not in name.split():
-            yield index, word, known
+        nouns, plain = phrase.nouns(), all(word.kind in (*NOUN_KINDS, "and", "article") for word in phrase.words)
+        if phrase.slot == "subject" and plain and len(nouns) == 1 and _known(vocabulary, nouns[0]) == name:
+            yield index
 
 
 def _thing(vocabulary: Vocabulary, phrase: Phrase, word: Word, name: str, color: str, origin: str) -> Tag:
@@ -283,19 +306,25 @@ def _last_said(brief: Brief, text: str, phrase: Phrase) -> int:
     return max(brief.recent.index(word) + 1 if word in brief.recent else 0 for word in words)
 
 
-def _known(vocabulary: Vocabulary, word: Word) -> str | None:
+def _known(vocabulary: Vocabulary, word: Word, *texts: str) -> str | None:
+    """The vocabulary's name for a word; in texts, for all of a name that it is a part of, as the fire of an engine."""
+    for text in texts:
+        for part in (word.source, word.text.lower()):
+            if part and (longer := vocabulary.spelled(text, part)):
+                return longer[0]
     return (word.source and vocabulary.find("subjects", word.source)) or vocabulary.find("subjects", word.text)
 
 
 def _choose(
-    named: Sequence[tuple[int, Word]], vocabulary: Vocabulary, nearest: Nearest | None
+    brief: Brief, named: Sequence[tuple[int, Word]], vocabulary: Vocabulary, nearest: Nearest | None
 ) -> tuple[int, Word, str, str]:
     """The phrase to paint, its word, the vocabulary's name for it, and how that was found.
 
     The main subject goes first: by its own name, by what it is a kind of, or by meaning; only then another thing.
     """
     index, word = named[0]
-    if own := _known(vocabulary, word):
+    texts = [(phrase.source, phrase.text) for phrase in brief.phrases]
+    if own := _known(vocabulary, word, *texts[index], brief.text):
         return index, word, own, "known"
     if kind := _hypernym(vocabulary, word):
         return index, word, kind, "nearest"
@@ -303,7 +332,7 @@ def _choose(
     if found and found[1] >= _NEAR:
         return index, word, found[0], "nearest"
     for other, thing in named[1:]:
-        if known := _known(vocabulary, thing):
+        if known := _known(vocabulary, thing, *texts[other]):
             return other, thing, known, "known"
     # A bank robber is no bank: what stands for a thing must stand for a whole phrase.
     for other, thing in named[1:]:

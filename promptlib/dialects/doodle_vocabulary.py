@@ -30,6 +30,7 @@ class Vocabulary:
                 table[word.lower()] = word
                 for synonym in (*synonyms.get("en", ()), *synonyms.get("zh", ())):
                     table.setdefault(synonym.lower(), word)
+                    table.setdefault(synonym.lower().replace("的", ""), word)
         names = sorted(map(re.escape, self.names["subjects"]), key=len, reverse=True)
         self._phrased = [(name, style) for name, style in self.names["styles"].items() if " " in name]
         # A Latin name ends where the word ends, but for the plural; Chinese has no such sign.
@@ -52,10 +53,14 @@ class Vocabulary:
             return alike
         return next((style for name, style in self._phrased if f" {name} " in f" {text.lower()} "), None)
 
-    def spelled(self, text: str) -> list[str]:
-        """The subjects whose names stand in a text, in its order; of overlapping names the longest."""
+    def spelled(self, text: str, around: str = "") -> list[str]:
+        """The subjects whose names stand in a text, in its order; of overlapping names the longest.
+
+        Only names that are longer than the word `around` and hold it, where there is one.
+        """
         table, text = self.names["subjects"], re.sub(r"['’]s(?= )|的", "", text.lower())
-        return [table[match[1] or match[2]] for match in self._subjects.finditer(text)]
+        names = (match[1] or match[2] for match in self._subjects.finditer(text))
+        return [table[name] for name in names if around in name and len(name) > len(around)]
 
 
 @cache
