@@ -309,6 +309,13 @@ def things_in(text: str, target: Target) -> list[str]:
     return [tag.text for tag in compose(understand(text), [], target).tags if tag.slot == "subject"]
 
 
+@pytest.mark.parametrize(
+    ("text", "thing"), [("来个绿色的狮子,印在杯子上", "green lion"), ("draw a sparkles for my blog", "sparkles")]
+)
+def test_what_a_picture_is_for_is_not_painted(shipped_doodle: Target, text: str, thing: str) -> None:
+    assert things_in(text, shipped_doodle) == [thing]
+
+
 def test_what_stands_for_a_thing_must_stand_for_all_of_it(shipped_doodle: Target) -> None:
     written = compose(understand("a bank zorblax"), [], shipped_doodle)
     assert written.notes[0][0] == "unknown_subject"

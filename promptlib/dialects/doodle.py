@@ -87,7 +87,10 @@ class Doodle(Dialect):
         """The main thing, and one more where the person named two that the model knows."""
         named, spelled = list(_things(brief, vocabulary)), vocabulary.spelled(brief.text)
         found = _choose(brief, named, vocabulary, nearest) if named else None
-        if (not found or found[3] == "unknown") and spelled:
+        aside = found and (
+            found[3] == "unknown" or (found[3] == "nearest" and brief.phrases[found[0]].slot != "subject")
+        )
+        if (not found or aside) and spelled:
             # The last one: who a picture is for is mostly said before what it shall show.
             return [_spelled_thing(brief, spelled[-1], vocabulary, used)]
         found = found or next(_symbols(brief, vocabulary), None)
