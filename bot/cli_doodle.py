@@ -55,7 +55,7 @@ def train(work: Path | None, minutes: float, out: Path | None) -> None:
 @work
 @click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A model folder.")
 @click.option("--limit", type=click.IntRange(1), help="Only so many prompts.")
-@click.option("--judge-batches", type=int, default=2500, show_default=True, help="How long the judge trains.")
+@click.option("--judge-batches", type=int, default=5000, show_default=True, help="How long the judge trains.")
 @click.option("--requests", is_flag=True, help="Paint 200 chatty requests as well, as they are and rewritten.")
 def evaluate(work: Path | None, model: Path | None, limit: int | None, judge_batches: int, requests: bool) -> None:
     """Paint a fixed set of prompts and judge the pictures; prints JSON.

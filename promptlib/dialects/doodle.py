@@ -97,6 +97,12 @@ class Doodle(Dialect):
         if not found:
             return []
         index, word, name, origin = found
+        # A vocabulary without this arrangement is of a model that has never seen two things together.
+        pairs = "side by side" in vocabulary.lists["arrangements"]
+        tools = []
+        if pairs and origin == "nearest" and word.domain == "person" and not _is_somebody(name):
+            # A plumber is no wrench: what somebody works with may stand beside them.
+            tools, name = [(index, word, name, origin)], "man"
         if origin == "nearest":
             draft.notes.append(("nearest", {"asked": word.source or word.text, "used": name}))
         elif origin == "unknown":
@@ -106,16 +112,16 @@ class Doodle(Dialect):
         used |= {index, *_again(brief, vocabulary, name)}
         name = _whole(name, brief.phrases[index], vocabulary)
         name = _depicted(brief.phrases[index], word, vocabulary) or name
-        # A vocabulary without this arrangement is of a model that has never seen two things together.
-        pairs = "side by side" in vocabulary.lists["arrangements"]
-        second = next(iter(_others(brief, vocabulary, index, name)), None) if pairs else None
+        counted = any(vocabulary.find("arrangements", number.text) for number in _numbers(brief.phrases[index]))
+        others = (
+            [*_others(brief, vocabulary, index, name, counted=counted), *([] if counted else tools)] if pairs else []
+        )
         # A colour named for the whole picture is the main thing's.
         color = _color(brief, brief.phrases[index], vocabulary, used)
         tags = [_thing(vocabulary, brief.phrases[index], word, name, color, origin)]
-        if second:
-            at, other, name, origin = second
+        for at, other, name, origin in others[:1]:
+            own = _own_color(brief.phrases[at], vocabulary) if at != index else ""
             used.add(at)
-            own = _own_color(brief.phrases[at], vocabulary)
             tags.append(_thing(vocabulary, brief.phrases[at], other, name, own, origin))
             if origin == "nearest":
                 draft.notes.append(("nearest", {"asked": other.source or other.text, "used": name}))
@@ -222,30 +228,45 @@ def _symbols(brief: Brief, vocabulary: Vocabulary) -> Iterator[tuple[int, Word, 
             yield index, word, kind, "nearest"
 
 
-def _others(brief: Brief, vocabulary: Vocabulary, main: int, name: str) -> Iterator[tuple[int, Word, str, str]]:
-    """Further things, as `_choose` gives them: beside the first, then what it does something with, then around it."""
-    counted = any(vocabulary.find("arrangements", number.text) for number in _numbers(brief.phrases[main]))
+def _others(
+    brief: Brief, vocabulary: Vocabulary, main: int, name: str, *, counted: bool
+) -> Iterator[tuple[int, Word, str, str]]:
+    """Further things, as `_choose` gives them: beside the first, what it deals with, around it, its clothes."""
     # Two cats on a sofa are two cats: a picture has one arrangement.
-    for slot in ("subject",) if counted else ("subject", "action", "setting"):
+    for slot in ("subject",) if counted else ("subject", "action", "setting", "clothes"):
         for index, phrase in enumerate(brief.phrases):
             word = phrase.head or phrase.words[-1]
-            # What is worn is no thing beside who wears it.
-            if (
-                index == main
-                or phrase.slot != slot
-                or word.domain in FORMAT_DOMAINS
-                or phrase.text.startswith("wearing")
-            ):
+            worn = "clothes" if phrase.text.startswith("wearing") else phrase.slot
+            if index == main or worn != slot or word.domain in FORMAT_DOMAINS:
                 continue
             if any(text and vocabulary.style(text) for text in _style_words(phrase)):
                 continue  # nor the book of a coloring book style
+            if " " in phrase.text and not phrase.nouns():
+                word = Word(phrase.text.split()[-1], "noun")  # the kite that somebody is flying
+            elif not phrase.nouns():
+                continue
             known = _known(vocabulary, word, phrase.source, phrase.text)
-            if slot == "action" and not phrase.nouns():
-                known = next(iter(vocabulary.spelled(phrase.text)), None)
-            kind = None if known or slot == "setting" or not phrase.nouns() else _hypernym(vocabulary, word)
+            if slot == "setting":
+                # Of what is around only what is known, if by its last word: what stands for a place is too far away.
+                known, kind = known or vocabulary.find("subjects", word.text.rpartition(" ")[2]), None
+            else:
+                kind = None if known else _hypernym(vocabulary, _compound(phrase, word))
             # The knife of a fork and knife is no second one.
             if (known or kind) not in (None, name) and word.text not in name.split():
                 yield index, word, known or kind or "", "known" if known else "nearest"
+
+
+def _compound(phrase: Phrase, word: Word) -> Word:
+    """The barber shop of a shop, where the phrase has it so."""
+    nouns = phrase.nouns()
+    if word not in nouns[-1:]:
+        return word
+    return replace(word, text=" ".join(noun.text for noun in nouns), source="".join(noun.source for noun in nouns))
+
+
+def _is_somebody(name: str) -> bool:
+    entry = lexicons.load().find_english(name)
+    return entry is not None and entry.domain in ("person", "fantasy")
 
 
 def _again(brief: Brief, vocabulary: Vocabulary, name: str) -> Iterator[int]:
@@ -329,8 +350,9 @@ def _choose(
     texts = [(phrase.source, phrase.text) for phrase in brief.phrases]
     if own := _known(vocabulary, word, *texts[index], brief.text):
         return index, word, own, "known"
-    if kind := _hypernym(vocabulary, word):
-        return index, word, kind, "nearest"
+    whole = _compound(brief.phrases[index], word)
+    if kind := _hypernym(vocabulary, whole):
+        return index, whole, kind, "nearest"
     found = nearest(word.text, vocabulary.lists["subjects"]) if nearest else None
     if found and found[1] >= _NEAR:
         return index, word, found[0], "nearest"
