@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from promptlib import lexicon as lexicons
 from promptlib.brief import FORMAT_DOMAINS, NOUN_KINDS, Brief, Phrase, Word
@@ -97,34 +98,33 @@ class Doodle(Dialect):
         if not found:
             return []
         index, word, name, origin = found
+        phrase, tool = brief.phrases[index], ""
         # A vocabulary without this arrangement is of a model that has never seen two things together.
         pairs = "side by side" in vocabulary.lists["arrangements"]
-        tools = []
         if pairs and origin == "nearest" and word.domain == "person" and not _is_somebody(name):
-            # A plumber is no wrench: what somebody works with may stand beside them.
-            tools, name = [(index, word, name, origin)], "man"
+            tool, name = name, "man"  # a plumber is no wrench: it may stand beside him
+        used |= {index, *_again(brief, vocabulary, name)}
+        main = _depicted(phrase, word, vocabulary) or _whole(name, phrase, vocabulary)
+        counted = any(vocabulary.find("arrangements", number.text) for number in _numbers(phrase))
+        second = next(_others(brief, vocabulary, index, main, counted=counted), None) if pairs else None
+        if tool and not second and not counted:
+            second, name = (index, word, tool, origin), f"{name} and {tool}"
         if origin == "nearest":
             draft.notes.append(("nearest", {"asked": word.source or word.text, "used": name}))
         elif origin == "unknown":
             draft.notes.append(("unknown_subject", {"asked": word.source or word.text}))
         if named and index != named[0][0]:
             draft.notes.append(("only_one_subject", {"asked": named[0][1].text, "used": name}))
-        used |= {index, *_again(brief, vocabulary, name)}
-        name = _whole(name, brief.phrases[index], vocabulary)
-        name = _depicted(brief.phrases[index], word, vocabulary) or name
-        counted = any(vocabulary.find("arrangements", number.text) for number in _numbers(brief.phrases[index]))
-        others = (
-            [*_others(brief, vocabulary, index, name, counted=counted), *([] if counted else tools)] if pairs else []
-        )
         # A colour named for the whole picture is the main thing's.
-        color = _color(brief, brief.phrases[index], vocabulary, used)
-        tags = [_thing(vocabulary, brief.phrases[index], word, name, color, origin)]
-        for at, other, name, origin in others[:1]:
-            own = _own_color(brief.phrases[at], vocabulary) if at != index else ""
+        color = _color(brief, phrase, vocabulary, used)
+        tags = [_thing(vocabulary, phrase, word, main, color, origin)]
+        if second:
+            at, other, beside, how = second
             used.add(at)
-            tags.append(_thing(vocabulary, brief.phrases[at], other, name, own, origin))
-            if origin == "nearest":
-                draft.notes.append(("nearest", {"asked": other.source or other.text, "used": name}))
+            own = _own_color(brief.phrases[at], vocabulary) if at != index else ""
+            tags.append(_thing(vocabulary, brief.phrases[at], other, beside, own, how))
+            if how == "nearest" and at != index:
+                draft.notes.append(("nearest", {"asked": other.source or other.text, "used": beside}))
         return tags
 
     def _arrangement(
@@ -245,6 +245,9 @@ def _others(
                 word = Word(phrase.text.split()[-1], "noun")  # the kite that somebody is flying
             elif not phrase.nouns():
                 continue
+            elif not _hypernym(vocabulary, word):
+                # The dog of a dog sleeping together.
+                word = next((noun for noun in reversed(phrase.nouns()) if _known(vocabulary, noun)), word)
             known = _known(vocabulary, word, phrase.source, phrase.text)
             if slot == "setting":
                 # Of what is around only what is known, if by its last word: what stands for a place is too far away.
@@ -258,9 +261,10 @@ def _others(
 
 def _compound(phrase: Phrase, word: Word) -> Word:
     """The barber shop of a shop, where the phrase has it so."""
-    nouns = phrase.nouns()
-    if word not in nouns[-1:]:
+    if word not in phrase.words:
         return word
+    before = reversed(phrase.words[: phrase.words.index(word)])
+    nouns = [*reversed(list(takewhile(lambda other: other.kind in NOUN_KINDS, before))), word]
     return replace(word, text=" ".join(noun.text for noun in nouns), source="".join(noun.source for noun in nouns))
 
 
