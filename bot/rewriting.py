@@ -47,6 +47,7 @@ class Rewritten:
             "tags": [{"text": t.text, "slot": t.slot, "origin": t.origin} for t in prompt.tags] if prompt else [],
             "dropped": [{"text": t.text, "reason": why} for t, why in prompt.dropped] if prompt else [],
             "sources": sources_json(self.written) if prompt else [],
+            "notes": [{"code": code, **values} for code, values in prompt.notes] if prompt else [],
         }
         return answer | ({"reply": self.reply} if self.reply else {})
 

@@ -36,7 +36,7 @@ def test_a_text_becomes_a_prompt_for_sdxl_unless_told_otherwise(
 def test_the_answer_holds_what_the_contract_says(rewriter: Rewriter) -> None:
     (answer,) = answers(rewriter, {"id": "a", "session": "s", "text": "画一只猫,3张,种子42,16:9,不要文字"})
     assert set(answer) == {
-        *("id", "session", "kind", "model", "prompt", "negative", "params", "tags", "dropped", "sources")
+        *("id", "session", "kind", "model", "prompt", "negative", "params", "tags", "dropped", "sources", "notes")
     }
     assert (answer["id"], answer["session"], answer["kind"]) == ("a", "s", "image")
     assert answer["prompt"].startswith("cat")
@@ -111,6 +111,11 @@ def test_text_for_people_has_the_negative_prompt_and_the_reasons() -> None:
 
 
 # --- the command --------------------------------------------------------------------------------------------------
+
+
+def test_the_answer_tells_what_stands_for_what(home: object) -> None:
+    (answer,) = answers(Rewriter("doodle"), {"id": 1, "text": "画一只鬣狗"})
+    assert answer["notes"] == [{"code": "nearest", "asked": "鬣狗", "used": "dog"}]
 
 
 def test_jsonl_over_standard_input(easel: Run) -> None:
