@@ -289,6 +289,7 @@ def test_the_nearest_thing_is_painted_and_told(shipped_doodle: Target, text: str
         ("老爷爷在公园里下象棋", ["old man", "chess pawn"], ["in park"]),
         ("a plumber", ["man", "wrench"], []),
         ("two plumbers", ["man"], []),
+        ("a plumber, no wrench", ["man"], []),
         ("a cat and a dog sleeping together", ["cat", "dog"], []),
         ("a carpenter making a chair", ["man", "chair"], []),
         ("a barber shop", ["scissors"], []),

@@ -107,7 +107,8 @@ class Doodle(Dialect):
         main = _depicted(phrase, word, vocabulary) or _whole(name, phrase, vocabulary)
         counted = any(vocabulary.find("arrangements", number.text) for number in _numbers(phrase))
         second = next(_others(brief, vocabulary, index, main, counted=counted), None) if pairs else None
-        if tool and not second and not counted:
+        unwanted = any(vocabulary.find("subjects", avoided) == tool for avoided in brief.avoid)
+        if tool and not second and not counted and not unwanted:
             second, name = (index, word, tool, origin), f"{name} and {tool}"
         if origin == "nearest":
             draft.notes.append(("nearest", {"asked": word.source or word.text, "used": name}))
