@@ -293,6 +293,7 @@ def test_the_nearest_thing_is_painted_and_told(shipped_doodle: Target, text: str
         ("a cat and a dog sleeping together", ["cat", "dog"], []),
         ("a carpenter making a chair", ["man", "chair"], []),
         ("a barber shop", ["scissors"], []),
+        ("oranges and lemons", ["orange", "lemon"], []),
         ("two cats on a sofa", ["cat"], ["on a sofa"]),
         ("a nursery with a white crib and a teddy bear", ["teddy bear"], ["with a white crib"]),
     ],
