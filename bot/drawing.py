@@ -19,7 +19,7 @@ from bot.settings import load_settings
 from bot.showing import judged
 from bot.switches import folded
 from bot.texts import language_of, say
-from bot.writer import Written, sources_json
+from bot.writer import Written, notes_json, sources_json, tags_json
 from pipeline.errors import PaintingFailed
 from pipeline.jobs import Job, Picture
 from pipeline.painter import Watch
@@ -76,8 +76,8 @@ class Drawn:
         if job and prompt:
             names = ("width", "height", "count", "seed", "steps", "guidance")
             answer["params"] = {name: getattr(job, name) for name in names}
-            answer["tags"] = [{"text": tag.text, "slot": tag.slot, "origin": tag.origin} for tag in prompt.tags]
-            answer["notes"] = [{"code": code, **values} for code, values in prompt.notes]
+            answer["tags"] = tags_json(prompt)
+            answer["notes"] = notes_json(prompt)
         return answer
 
     def to_text(self) -> str:

@@ -13,7 +13,7 @@ from bot.assistant import Assistant
 from bot.settings import effective, load_settings
 from bot.switches import folded
 from bot.texts import language_of
-from bot.writer import Written, sources_json
+from bot.writer import Written, notes_json, sources_json, tags_json
 from promptlib.brief import Brief
 from promptlib.errors import PromptlibError
 
@@ -44,10 +44,10 @@ class Rewritten:
                 "count": prompt.count if prompt else None,
                 "seed": prompt.seed if prompt else None,
             },
-            "tags": [{"text": t.text, "slot": t.slot, "origin": t.origin} for t in prompt.tags] if prompt else [],
+            "tags": tags_json(prompt) if prompt else [],
             "dropped": [{"text": t.text, "reason": why} for t, why in prompt.dropped] if prompt else [],
             "sources": sources_json(self.written) if prompt else [],
-            "notes": [{"code": code, **values} for code, values in prompt.notes] if prompt else [],
+            "notes": notes_json(prompt) if prompt else [],
         }
         return answer | ({"reply": self.reply} if self.reply else {})
 

@@ -186,6 +186,15 @@ class Writer:
         return names[best], float(cosines[best])
 
 
+def tags_json(prompt: Prompt) -> list[dict[str, str]]:
+    return [{"text": tag.text, "slot": tag.slot, "origin": tag.origin} for tag in prompt.tags]
+
+
+def notes_json(prompt: Prompt) -> list[dict[str, str]]:
+    """What a person is to be told of a prompt: a code, and its values."""
+    return [{"code": code, **values} for code, values in prompt.notes]
+
+
 def sources_json(written: Written) -> list[dict[str, Any]]:
     """The library prompts that were looked at, those that lent words first."""
     used = {hit.prompt.id for hit in written.prompt.sources} if written.prompt else set()

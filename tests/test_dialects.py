@@ -294,6 +294,11 @@ def test_the_nearest_thing_is_painted_and_told(shipped_doodle: Target, text: str
         ("a carpenter making a chair", ["man", "chair"], []),
         ("a barber shop", ["scissors"], []),
         ("oranges and lemons", ["orange", "lemon"], []),
+        ("a car next to a carrot", ["car", "carrot"], []),
+        ("一只猫和一只熊猫", ["cat", "panda"], []),
+        ("一条鱼和一只鳄鱼", ["fish", "crocodile"], []),
+        ("a house with garden", ["house with garden"], []),
+        ("two fire engines", ["fire engine"], []),
         ("two cats on a sofa", ["cat"], ["on a sofa"]),
         ("a nursery with a white crib and a teddy bear", ["teddy bear"], ["with a white crib"]),
     ],
@@ -346,6 +351,9 @@ def test_almost_every_thing_and_place_of_the_lexicon_has_something_that_stands_f
 def test_what_looks_like_a_thing_is_in_the_vocabulary(shipped_doodle: Target) -> None:
     vocabulary, groups = read_vocabulary(shipped_doodle.vocabulary), lexicons.load().groups
     assert not [kind for kind in groups["lookalikes"].values() if kind not in vocabulary.lists["subjects"]]
+    assert not [word for word in groups["lookalikes"] if word in vocabulary.names["subjects"]], (
+        "nobody would look there"
+    )
     assert not [style for style in groups["style_lookalikes"].values() if style not in vocabulary.lists["styles"]]
 
 

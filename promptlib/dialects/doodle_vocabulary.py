@@ -53,14 +53,19 @@ class Vocabulary:
             return alike
         return next((style for name, style in self._phrased if f" {name} " in f" {text.lower()} "), None)
 
-    def spelled(self, text: str, around: str = "") -> list[str]:
-        """The subjects whose names stand in a text, in its order; of overlapping names the longest.
+    def spelled(self, text: str) -> list[str]:
+        """The subjects whose names stand in a text, in its order; of overlapping names the longest."""
+        return [self.names["subjects"][name] for name in self._matches(text)]
 
-        Only names that are longer than the word `around` and hold it, where there is one.
-        """
-        table, text = self.names["subjects"], re.sub(r"['’]s(?= )|的", "", text.lower())
-        names = (match[1] or match[2] for match in self._subjects.finditer(text))
-        return [table[name] for name in names if around in name and len(name) > len(around)]
+    def name_around(self, text: str, word: str) -> str | None:
+        """A subject's name that stands in a text and is more than a word that it holds: fire engine, for an engine."""
+        edge = " " if word.isascii() else ""  # a car is in no carrot, but Chinese has no spaces
+        around = (name for name in self._matches(text) if f"{edge}{word}{edge}" in f"{edge}{name}{edge}")
+        return next((name for name in around if name != word), None)
+
+    def _matches(self, text: str) -> list[str]:
+        text = re.sub(r"['’]s(?= )|的", "", text.lower())
+        return [match[1] or match[2] for match in self._subjects.finditer(text)]
 
 
 @cache
