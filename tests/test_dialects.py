@@ -294,6 +294,8 @@ def test_the_nearest_thing_is_painted_and_told(shipped_doodle: Target, text: str
         ("a carpenter making a chair", ["man", "chair"], []),
         ("a barber shop", ["scissors"], []),
         ("oranges and lemons", ["orange", "lemon"], []),
+        ("夕阳下的海边灯塔", ["tower", "sunset"], []),
+        ("一只孔雀开屏", ["peacock"], ["spreading its tail"]),
         ("a car next to a carrot", ["car", "carrot"], []),
         ("一只猫和一只熊猫", ["cat", "panda"], []),
         ("一条鱼和一只鳄鱼", ["fish", "crocodile"], []),

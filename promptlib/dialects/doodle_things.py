@@ -86,17 +86,13 @@ def other_things(brief: Brief, vocabulary: Vocabulary, main: int, name: str, *, 
     # Two cats on a sofa are two cats: a picture has one arrangement.
     for slot in ("subject",) if counted else ("subject", "action", "setting", "clothes"):
         for index, phrase in enumerate(brief.phrases):
-            word = phrase.head or phrase.words[-1]
+            word = phrase.head or _dealt_with(phrase)
             worn = "clothes" if phrase.text.startswith("wearing") else phrase.slot
-            if index == main or worn != slot or word.domain in FORMAT_DOMAINS:
+            if index == main or worn != slot or word is None or word.domain in FORMAT_DOMAINS:
                 continue
             if any(text and vocabulary.style(text) for text in style_words(phrase)):
                 continue  # nor the book of a coloring book style
-            if " " in phrase.text and not phrase.nouns():
-                word = Word(phrase.text.split()[-1], "noun")  # the kite that somebody is flying
-            elif not phrase.nouns():
-                continue
-            elif not _hypernym(vocabulary, word):
+            if phrase.nouns() and not _hypernym(vocabulary, word):
                 # The dog of a dog sleeping together.
                 word = next((noun for noun in reversed(phrase.nouns()) if known_name(vocabulary, noun)), word)
             known = known_name(vocabulary, word, phrase.source, phrase.text)
@@ -143,6 +139,15 @@ def _spanning(brief: Brief, vocabulary: Vocabulary, word: Word) -> str | None:
     alone = [text.lower().replace("的", "") for phrase in brief.phrases for text in (phrase.source, phrase.text)]
     spanning = (name for name in _around(vocabulary, word, brief.text) if not any(name in text for text in alone))
     return vocabulary.find("subjects", next(spanning, ""))
+
+
+def _dealt_with(phrase: Phrase) -> Word | None:
+    """What a phrase without a noun ends with: a sunset, or the kite of somebody flying a kite."""
+    if phrase.slot == "setting":
+        return phrase.words[-1]
+    last = phrase.text.split()[-1] if " " in phrase.text else ""
+    entry = lexicons.load().find_english(last)
+    return Word(last, "noun", entry.domain if entry else "") if last else None
 
 
 def _compound(phrase: Phrase, word: Word) -> Word:
