@@ -338,6 +338,10 @@ def test_scores_hold(path: Path) -> None:
         ("a store front", "store front"),
         ("戴无框眼镜的男人", "man wearing rimless glasses"),
         ("女孩在画画", "girl painting"),
+        ("a horse facing right", "horse facing right"),
+        ("a fish swimming, looking left, right?", "fish swimming, looking left"),
+        ("一只面朝右的猫", "cat facing right"),
+        ("一匹向左奔跑的马", "horse facing left running"),
     ],
 )
 def test_words_that_look_like_grammar_stay(text: str, prompt: str) -> None:
