@@ -18,10 +18,36 @@ from PIL import Image, ImageDraw, ImageFilter
 from safetensors.torch import load_file
 from torch.nn.functional import one_hot
 
-from pipeline.doodle import art, drawings, evaluate, imagine, judge, latents, model, recolor, run, steps, train, unet
-from pipeline.doodle.autoencoder import DoodleAutoencoder
+from pipeline.doodle import (
+    art,
+    backdrops,
+    drawings,
+    evaluate,
+    imagine,
+    judge,
+    latents,
+    model,
+    recolor,
+    run,
+    steps,
+    train,
+    unet,
+)
+from pipeline.doodle.autoencoder import PATCH, DoodleAutoencoder
+from pipeline.doodle.backdrops import Backdrop, Marks
 from pipeline.doodle.scenes import Scene, Scenes, Thing
-from pipeline.doodle.sketch import COLORS, EIGHT_BITS, FINE, FINER, SCORES, STYLES, SUBJECTS, Sketcher, codes_of
+from pipeline.doodle.sketch import (
+    COLORS,
+    EIGHT_BITS,
+    FINE,
+    FINER,
+    GROUNDS,
+    SCORES,
+    STYLES,
+    SUBJECTS,
+    Sketcher,
+    codes_of,
+)
 from pipeline.doodle.vocabulary import PATH, Subject, Vocabulary, load_vocabulary
 from pipeline.errors import DoodleError
 
@@ -29,7 +55,7 @@ SMALL = Vocabulary(
     subjects=(
         Subject("ball", ("sphere",), "26bd", "activities"),
         Subject("box", (), "1f4e6", "objects"),
-        Subject("boy", (), "1f466", "people-body"),
+        Subject("boy", (), "1f466", "people-body", "left"),
     ),
     styles=("flat vector", "3d render"),
     colors={"red": (214, 38, 42), "blue": (40, 104, 214), "white": (246, 246, 246)},
@@ -37,6 +63,14 @@ SMALL = Vocabulary(
     arrangements={"large": (), "small": ((2, 2),), "two": ((2, 0), (2, 4))},
     art={"flat vector": "@iconify-json/fluent-emoji-flat", "3d render": "@lobehub/fluent-emoji-3d"},
     shares=(1, 1),
+    backdrops={
+        "meadow": Backdrop(
+            ((5, (120, 190, 240), (120, 190, 240)), (3, (90, 170, 70), (90, 170, 70))),
+            ((90, 100, 120), (0, 0, 1, 0, 0, 0, 0, 3)),
+            (Marks("puff", (255, 255, 255), 0, 3, 0.6), Marks("window", (240, 230, 160), 0, 5, 1)),
+        )
+    },
+    facings=("facing left", "facing right"),
 )
 BALL = Scene((Thing(0, 0),), 0, "red", "ball, flat vector, red background")
 
@@ -53,7 +87,7 @@ def drawn(shape: str, color: tuple[int, int, int]) -> np.ndarray:
     picture = Image.new("RGBA", (256, 256))
     pen = ImageDraw.Draw(picture)
     if shape == "triangle":
-        pen.polygon([(128, 40), (216, 216), (40, 216)], fill=(*color, 255))
+        pen.polygon([(60, 40), (216, 216), (40, 216)], fill=(*color, 255))
     else:
         (pen.ellipse if shape == "ellipse" else pen.rectangle)((40, 40, 216, 216), fill=(*color, 255))
     return np.asarray(picture)
@@ -134,7 +168,7 @@ def test_every_colour_is_its_own_nearest(name):
 
 def in_latents(encoded: latents.LatentSet, rgba: np.ndarray, background: str) -> torch.Tensor:
     """The slow way: composite the pixels, then encode."""
-    ground = np.array([SMALL.backgrounds[background]], np.float32) / 255
+    ground = latents.behind(rgba, background, SMALL)[None]
     slow = encoded.basis.project(latents.patches_of(latents.on_background(rgba[None], ground))) + encoded.basis.offset
     return torch.from_numpy(slow).reshape(1, 8, 8, 64).permute(0, 3, 1, 2)
 
@@ -147,6 +181,8 @@ def in_latents(encoded: latents.LatentSet, rgba: np.ndarray, background: str) ->
         Scene((Thing(0, 0, (2, 2)),), 0, "red", ""),
         Scene((Thing(2, 1, (2, 0)), Thing(1, 0, (2, 4))), 1, "black", ""),
         Scene(tuple(Thing(2, 3, at) for at in ((0, 2), (4, 0), (4, 4))), 0, "red", ""),
+        Scene((Thing(2, 0),), 0, "meadow", ""),
+        Scene((Thing(2, 0, (2, 0)), Thing(1, 2, (2, 4))), 1, "meadow", ""),
     ],
 )
 def test_composed_latents_are_those_of_the_composited_picture(pictures, encoded, scene):
@@ -155,6 +191,57 @@ def test_composed_latents_are_those_of_the_composited_picture(pictures, encoded,
     # Half precision keeps three figures, and whitening makes large numbers of small details.
     assert float((fast - slow).abs().mean()) < 0.01
     assert float((fast - slow).abs().max()) < 0.2
+
+
+def test_a_mirrored_thing_has_the_latents_of_the_mirrored_picture(pictures, tmp_path):
+    """Given art that has its like in both directions, as much art together has."""
+    encoded = latents.build(np.concatenate([pictures, pictures[..., ::-1, :]]), SMALL, tmp_path)
+    spread = torch.from_numpy(encoded.basis.spread())[:, None, None]
+    for at in (None, (2, 4)):
+        things = Thing(2, 0, at, True), Thing(5, 0, at), Thing(2, 0, at)
+        turned, wanted, plain = (encoded.compose([Scene((thing,), 0, "red", "")], SMALL) for thing in things)
+        off, apart = (float(((latent - wanted) * spread).square().sum()) for latent in (turned, plain))
+        assert off < 0.05 * apart
+
+
+def test_marks_stand_within_patches_and_windows_in_buildings():
+    scene = SMALL.backdrops["meadow"]
+    marks = np.abs(backdrops.marked(scene) - backdrops.plain(scene)).max(-1)
+    assert np.array_equal(backdrops.marked(scene), backdrops.marked(scene))
+    cut = marks.reshape(8, PATCH, 8, PATCH).max((1, 3)) > 0.05
+    buildings = {(4, 2), (4, 7), (3, 7), (2, 7)}
+    assert {(row, column) for row, column in np.argwhere(cut).tolist() if row > 2} == {(4, 2), (4, 7), (3, 7)}
+    assert cut[2, 7] and 4 < cut[:3].sum() < 22
+    colors = backdrops.patch_colors(scene)
+    assert all(np.allclose(colors[:, row, column] * 255, (90, 100, 120), atol=0.5) for row, column in buildings)
+    assert np.allclose(colors[:, 0, 0] * 255, (120, 190, 240), atol=0.5) and np.allclose(
+        colors[:, 7, 0] * 255, (90, 170, 70), atol=0.5
+    )
+
+
+def test_what_a_thing_covers_a_part_of_has_no_marks():
+    scene, picture = SMALL.backdrops["meadow"], np.zeros((256, 256, 4), np.uint8)
+    clear = latents.behind(picture, "meadow", SMALL)
+    assert np.array_equal(clear, backdrops.marked(scene))
+    picture[:32, :256:32, 3] = 255
+    covered = latents.behind(picture, "meadow", SMALL)
+    assert np.array_equal(covered[:32], backdrops.plain(scene)[:32])
+    assert np.array_equal(covered[32:], clear[32:])
+
+
+def test_the_shipped_scenes_fill_the_picture_and_things_face_a_side():
+    vocabulary = load_vocabulary()
+    assert len(vocabulary.backdrops) >= 12
+    for name, scene in vocabulary.backdrops.items():
+        assert sum(rows for rows, _, _ in scene.bands) == 8, name
+        assert backdrops.marked(scene).shape == (256, 256, 3)
+    assert not set(vocabulary.backdrops) & set(vocabulary.backgrounds)
+    assert {subject.faces for subject in vocabulary.subjects} == {"", "left", "right"}
+    assert vocabulary.facings == ("facing left", "facing right")
+    clear = np.zeros((256, 256, 4), np.uint8)
+    for name in vocabulary.grounds():
+        ground = np.broadcast_to(latents.behind(clear, name, vocabulary), (256, 256, 3))
+        assert evaluate.ground_around(np.rint(ground * 255).astype(np.uint8), vocabulary) == name
 
 
 def test_the_encoder_convolution_is_the_projection(pictures, encoded):
@@ -196,6 +283,22 @@ def test_captions_name_what_is_shown(encoded):
             assert [thing.at for thing in scene.things] == [(2, 0), (2, 4)]
         if " and " in scene.caption:
             assert len({thing.subject for thing in scene.things}) == 2
+
+
+def test_captions_say_which_way_a_thing_faces_and_only_where_it_has_a_side(encoded):
+    facing = [scene for scene in scenes(encoded, 5, 2000) if "facing" in scene.caption]
+    assert len(facing) > 50
+    for scene in facing:
+        assert {thing.subject for thing in scene.things} == {2}
+        assert {thing.mirrored for thing in scene.things} == {"facing right" in scene.caption}
+    assert {len(scene.things) for scene in facing} == {1, 2}
+    silent = [scene for scene in scenes(encoded, 5, 2000) if "facing" not in scene.caption and scene.caption]
+    assert not any(thing.mirrored for scene in silent for thing in scene.things)
+
+
+def test_some_things_are_in_a_scene(encoded):
+    around = [scene.background for scene in scenes(encoded, 7, 1000)]
+    assert 240 < around.count("meadow") < 360
 
 
 def test_half_size_scenes_have_their_share(encoded):
@@ -312,7 +415,8 @@ def test_a_sketch_is_put_together_as_the_picture_is(encoded, arranged, most):
     lessons.scenes = Scenes(SMALL, encoded.natural.tolist(), random.Random(1), arranged=arranged)
     shown = lessons.draw(64)
     told = lessons.told(shown)
-    numbers, sizes = (told.subjects, told.styles, told.dyes, told.backgrounds), (SUBJECTS, STYLES, 1 + COLORS, COLORS)
+    numbers = (told.subjects, told.styles, told.dyes, told.backgrounds, told.mirrored)
+    sizes = (SUBJECTS, STYLES, 1 + COLORS, GROUNDS, 2)
     words = [40 * one_hot(part.flatten().clamp_min(0), size).float() for part, size in zip(numbers, sizes, strict=True)]
     sketcher.reader.forward = lambda codes: (*words, 40 * told.places.flatten(0, 1) - 20)
     with torch.no_grad():
@@ -601,15 +705,15 @@ class Painter:
             picture = self.pictures[case.subject, case.style]
             if case.color:
                 picture = recolor.recolor(picture, SMALL.colors[case.color])
-            ground = np.array([SMALL.backgrounds[case.background]], np.float32) / 255
+            ground = latents.behind(picture, case.background, SMALL)[None]
             out.append((latents.on_background(picture[None], ground)[0] + 1) / 2)
         return type("Out", (), {"images": np.stack(out)})
 
 
 def test_real_pictures_pass_their_own_judge(judged, pictures):
     chosen = evaluate.cases(SMALL, own_color)
-    scores = evaluate.evaluate(evaluate.real(pictures, SMALL, chosen), judged[1], SMALL, chosen)
-    painted = evaluate.evaluate(evaluate.paint(Painter(pictures, chosen), chosen), judged[1], SMALL, chosen)
+    scores = evaluate.evaluate(evaluate.real(pictures, SMALL, chosen), judged[1], SMALL, chosen, pictures)
+    painted = evaluate.evaluate(evaluate.paint(Painter(pictures, chosen), chosen), judged[1], SMALL, chosen, pictures)
     assert scores["background"] == scores["color"] == 1.0
     assert scores["subject_1"] > 0.6
     assert scores["cases"] == len(chosen) == 6
@@ -636,12 +740,25 @@ def test_half_size_things_are_looked_for_where_they_should_stand(judged, picture
     chosen = evaluate.arranged_cases(SMALL)
     assert {len(case.things) for case in chosen} == {1, 2}
     scores, swapped = (
-        evaluate.evaluate(evaluate.real(pictures, SMALL, shown), judged[1], SMALL, chosen)
+        evaluate.evaluate(evaluate.real(pictures, SMALL, shown), judged[1], SMALL, chosen, pictures)
         for shown in (chosen, [*chosen[1:], chosen[0]])
     )
     assert scores.keys() == {"arranged_1", "cases"}
     assert scores["arranged_1"] >= 0.75
     assert swapped["arranged_1"] < 0.5
+
+
+def test_facing_and_scene_are_measured_in_the_pixels(judged, pictures):
+    facing, around = evaluate.facing_cases(SMALL), evaluate.scene_cases(SMALL)
+    assert [case.mirrored for case in facing] == [False, True]
+    assert {case.background for case in around} == {"meadow"}
+    art = list(evaluate.real(pictures, SMALL, [*facing, *around]))
+    right = evaluate.evaluate(art, judged[1], SMALL, [*facing, *around], pictures)
+    assert right["facing"] == right["scene"] == 1
+    turned = evaluate.evaluate([picture[:, ::-1] for picture in art[:2]], judged[1], SMALL, facing, pictures)
+    plain = [np.full((256, 256, 3), color, np.uint8) for color in (255, 16)]
+    blank = evaluate.evaluate(plain[: len(around)], judged[1], SMALL, around, pictures)
+    assert turned["facing"] == blank["scene"] == 0
 
 
 def test_pictures_that_are_kept_are_not_painted_again(pictures, tmp_path):
@@ -689,10 +806,10 @@ def test_a_bar_tells_how_much_is_done(capsys):
     assert "training 100.0%" in said and "all" in said and "3/3" in said
 
 
-def test_noise_does_not_pass_the_judge(judged):
+def test_noise_does_not_pass_the_judge(judged, pictures):
     chosen, chance = evaluate.cases(SMALL, own_color), np.random.default_rng(0)
     noise = [chance.integers(0, 256, (256, 256, 3), dtype=np.uint8) for _ in chosen]
-    scores = evaluate.evaluate(noise, judged[1], SMALL, chosen)
+    scores = evaluate.evaluate(noise, judged[1], SMALL, chosen, pictures)
     assert scores["background"] < 0.5
     assert scores["subject_1"] < 0.6
 
@@ -706,6 +823,20 @@ def test_an_archive_with_another_checksum_is_refused(tmp_path, monkeypatch):
     with pytest.raises(DoodleError, match="checksum"):
         art.fetch(tmp_path / "work", (package,))
     assert not (tmp_path / "work" / package.file).exists()
+
+
+def test_what_the_art_draws_facing_right_is_turned_and_kept_so(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(art, "_pictures", lambda archive, emoji: (pictures[row, 0] for row in range(3)))
+    subjects = (*SMALL.subjects[:2], dataclasses.replace(SMALL.subjects[2], faces="right"))
+    other = dataclasses.replace(SMALL, subjects=subjects)
+    for vocabulary, third in (
+        (SMALL, pictures[2, 0]),
+        (other, pictures[2, 0, :, ::-1]),
+        (other, pictures[2, 0, :, ::-1]),
+    ):
+        rendered = art.render(tmp_path, tmp_path, vocabulary)
+        assert np.array_equal(rendered[2, 1], third)
+        assert np.array_equal(rendered[:2, 0], pictures[:2, 0])
 
 
 def test_fetch_keeps_what_fits_and_says_what_cannot_be_fetched(tmp_path, monkeypatch):

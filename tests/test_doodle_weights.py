@@ -41,6 +41,21 @@ def test_colours_are_those_that_were_asked_for(pipeline):
     assert sum(one == other.color for one, other in zip(colors, chosen, strict=True)) >= 6
 
 
+def test_who_faces_right_is_the_one_who_faces_left_mirrored(pipeline):
+    names = ["cat", "horse", "car", "airplane", "shark"]
+    prompts = [f"{name}, facing {side}, flat vector, white background" for name in names for side in ("left", "right")]
+    painted = evaluate.paint(pipeline, [evaluate.Case(0, 0, "", "white", prompt, 1) for prompt in prompts])
+    pictures = [picture.astype(np.float32) for picture in painted]
+    for name, left, right in zip(names, pictures[::2], pictures[1::2], strict=True):
+        assert np.square(left[:, ::-1] - right).mean() < np.square(left - right).mean() / 4, name
+
+
+def test_every_scene_is_around_what_stands_in_it(pipeline):
+    chosen = [case("cupcake", "3d render", "", scene) for scene in VOCABULARY.backdrops]
+    pictures = list(evaluate.paint(pipeline, chosen))
+    assert [evaluate.ground_around(picture, VOCABULARY) for picture in pictures] == list(VOCABULARY.backdrops)
+
+
 def test_the_caption_makes_the_picture_and_not_the_seed(pipeline):
     """Of twelve pictures, each is most like the one of the same caption with another seed."""
     things = [("dog", "3d render"), ("dog", "line art"), ("pizza", "flat vector"), ("castle", "3d render")]

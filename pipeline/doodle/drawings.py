@@ -23,13 +23,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from pipeline.doodle.latents import CHANNELS, GRID, LAYERS, LatentSet
+from pipeline.doodle import backdrops
+from pipeline.doodle.backdrops import GRID
+from pipeline.doodle.latents import CHANNELS, LAYERS, Basis, LatentSet, details
 from pipeline.doodle.sketch import (
     COLORS,
     EIGHT_BITS,
     FINE,
     FINER,
     GREY,
+    GROUNDS,
     MASKS,
     SCORES,
     STYLES,
@@ -90,8 +93,10 @@ def fit(
         "masks.bias": mean[body:],
         "clear.weight": empty[5:].T,
         "clear.bias": empty[0],
-        "dyes.weight": _palette([(0, 0, 0), *vocabulary.colors.values()], 1 + COLORS, marked=True),
-        "backgrounds.weight": _palette(list(vocabulary.backgrounds.values()), COLORS),
+        "dyes.weight": _dyes(list(vocabulary.colors.values())),
+        **_mirrored(latents.basis),
+        "openness.weight": latents.basis.openness()[None, :, None, None],
+        **_grounds(latents.basis, vocabulary),
         **_halving(latents.layers.flatten(0, 1)[shown], latents.small_layers.flatten(0, 1)[shown]),
     }
     for number, (components, layers) in enumerate(zip(grey, _MASKED, strict=True)):
@@ -154,15 +159,28 @@ def _guessed(parts: Tensor, shown: Tensor) -> Tensor:
     return found
 
 
-def _palette(colors: list[tuple[int, int, int]], places: int, *, marked: bool = False) -> Tensor:
-    """Colours of 8-bit RGB as columns ``[3, places]``, 0..1; marked, a first row says which of them is a dye."""
-    palette = torch.zeros(3, places)
-    palette[:, : len(colors)] = torch.tensor(colors).T / 255
-    if not marked:
-        return palette
-    mark = torch.zeros(1, places)
-    mark[0, 1 : len(colors)] = 1
-    return torch.cat([mark, palette])
+def _dyes(colors: list[tuple[int, int, int]]) -> Tensor:
+    """Columns ``[4, 17]``: whether it is a dye, and its colour, 0..1. The first is none."""
+    palette = torch.zeros(4, 1 + COLORS)
+    palette[0, 1 : 1 + len(colors)] = 1
+    palette[1:, 1 : 1 + len(colors)] = torch.tensor(colors).T / 255
+    return palette
+
+
+def _grounds(basis: Basis, vocabulary: Vocabulary) -> dict[str, Tensor]:
+    """Of each ground the colours of its patches, and what its shades and marks add to those."""
+    colors, marks = torch.zeros(GROUNDS, 3, GRID, GRID), torch.zeros(GROUNDS, CHANNELS, GRID, GRID)
+    for number, color in enumerate(vocabulary.backgrounds.values()):
+        colors[number] = torch.tensor(color)[:, None, None] / 255
+    for number, scene in enumerate(vocabulary.backdrops.values(), len(vocabulary.backgrounds)):
+        colors[number] = torch.from_numpy(backdrops.patch_colors(scene))
+        marks[number] = details(basis, scene)
+    return {"backgrounds.weight": colors.flatten(1).T, "details.weight": marks.flatten(1).T}
+
+
+def _mirrored(basis: Basis) -> dict[str, Tensor]:
+    weight, offset = basis.mirror
+    return {"mirrored.weight": weight[:, :, None, None], "mirrored.bias": offset}
 
 
 def _halving(large: Tensor, small: Tensor) -> dict[str, Tensor]:

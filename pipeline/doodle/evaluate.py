@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,9 @@ class Case:
     seed: int
     #: Half-size things: their subjects, and where they stand, row and column in patches.
     things: tuple[tuple[int, tuple[int, int]], ...] = ()
+    #: Which way the one thing shall face, and whether it is drawn facing the other.
+    facing: str = ""
+    mirrored: bool = False
 
     @property
     def name(self) -> str:
@@ -91,6 +94,31 @@ def arranged_cases(vocabulary: Vocabulary) -> list[Case]:
     return found
 
 
+def facing_cases(vocabulary: Vocabulary) -> list[Case]:
+    """Every subject that is drawn from the side, on white, facing each side; styles take their turn."""
+    found: list[Case] = []
+    for i, subject in enumerate(vocabulary.subjects):
+        for k, facing in enumerate(vocabulary.facings if subject.faces else ()):
+            style = (i + k) % len(vocabulary.styles)
+            prompt = f"{subject.name}, {facing}, {vocabulary.styles[style]}, white background"
+            if not vocabulary.withholds(i, style):
+                seed, right = 8000 + len(found), facing.endswith("right")
+                found.append(Case(i, style, "", "white", prompt, seed, facing=facing, mirrored=right))
+    return found
+
+
+def scene_cases(vocabulary: Vocabulary) -> list[Case]:
+    """Every third subject, small before a backdrop as people get it; backdrops and styles take their turn."""
+    found: list[Case] = []
+    backdrops, styles = list(vocabulary.backdrops), list(vocabulary.styles)
+    for i in range(0, len(vocabulary.subjects) if backdrops else 0, 3):
+        style, backdrop = (i // 3) % len(styles), backdrops[(i // 3 + i // (3 * len(backdrops))) % len(backdrops)]
+        if not vocabulary.withholds(i, style):
+            prompt = f"{vocabulary.subjects[i].name}, small, {styles[style]}, {backdrop} background"
+            found.append(Case(i, style, "", backdrop, prompt, 9000 + i, ((i, vocabulary.arrangements["small"][0]),)))
+    return found
+
+
 def paint(pipeline: Any, chosen: list[Case], kept: Path | None = None, batch: int = 16) -> Iterator[NDArray[np.uint8]]:
     """``uint8[256, 256, 3]`` for each case, through the plain diffusers call.
 
@@ -129,16 +157,16 @@ def _paint(pipeline: Any, chosen: list[Case]) -> NDArray[np.uint8]:
 def real(art: NDArray[np.uint8], vocabulary: Vocabulary, chosen: list[Case]) -> Iterator[NDArray[np.uint8]]:
     """What each case would look like at best: the art itself, ``uint8[256, 256, 3]``."""
     for case in chosen:
-        things = tuple(Thing(subject, 0, at) for subject, at in case.things or ((case.subject, None),))
+        named = case.things or ((case.subject, None),)
+        things = tuple(Thing(subject, 0, at, case.mirrored) for subject, at in named)
         picture = latents.picture(Scene(things, case.style, case.background, case.prompt), art, vocabulary)
         if case.color:
             main = main_region(picture)
             # In its own colour a thing is as drawn: training shows it so.
             if nearest_color(main[1], vocabulary.colors) != case.color:
                 picture = recolor(picture, vocabulary.colors[case.color], main)
-        alpha = picture[..., 3:] / np.float32(255)
-        ground = np.array(vocabulary.backgrounds[case.background], np.float32)
-        yield np.rint(picture[..., :3] * alpha + ground * (1 - alpha)).astype(np.uint8)
+        ground = latents.behind(picture, case.background, vocabulary)
+        yield np.rint((latents.on_background(picture[None], ground[None])[0] + 1) * 127.5).astype(np.uint8)
 
 
 def evaluate(
@@ -146,11 +174,15 @@ def evaluate(
     judge: Classifier,
     vocabulary: Vocabulary,
     chosen: list[Case],
+    art: NDArray[np.uint8],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, float]:
     """Shares of the cases that hold in their pictures.
 
-    Of half-size things only ``arranged_1``: the share of them that show their subject where it should stand.
+    Of half-size things only ``arranged_1``: the share of them that show their subject where it should stand. Of things
+    that shall face a side only `facing`: whether the picture is nearer to the art so than to the art mirrored. In a
+    scene only `scene` and ``scene_1``: whether what is around is that scene's, and whether the judge, which has never
+    seen a scene, knows the subject.
     Subject, style and background over all of them; `color` over those that ask for one; `withheld_1` and
     `withheld_5` over the combinations of subject and style that training never showed.
     """
@@ -163,8 +195,15 @@ def evaluate(
         progress(number, len(chosen))
         for subject, (row, column) in case.things:
             place = picture[row * PATCH : row * PATCH + SIZE // 2, column * PATCH : column * PATCH + SIZE // 2]
-            note("arranged_1", seen(judge, place)[0][0] == subject)
+            shown = seen(judge, place)[0][0] == subject
+            note("scene_1" if case.background in vocabulary.backdrops else "arranged_1", shown)
+        if case.background in vocabulary.backdrops:
+            note("scene", ground_around(picture, vocabulary) == case.background)
         if case.things:
+            continue
+        if case.facing:
+            asked, mirrored = real(art, vocabulary, [case, replace(case, mirrored=not case.mirrored)])
+            note("facing", _apart(picture, asked) < _apart(picture, mirrored))
             continue
         subjects, style = seen(judge, picture)
         for prefix in ["subject", *(["withheld"] if vocabulary.withholds(case.subject, case.style) else [])]:
@@ -195,6 +234,21 @@ def share_shown(
 def background_color(picture: NDArray[np.uint8], vocabulary: Vocabulary) -> str:
     """The colour word of the outermost pixels."""
     return nearest_color(_border(picture), vocabulary.backgrounds)
+
+
+def ground_around(picture: NDArray[np.uint8], vocabulary: Vocabulary) -> str:
+    """The background colour or scene that the pixels at the top and at both sides are nearest to, in the median."""
+    clear = np.zeros((SIZE, SIZE, 4), np.uint8)
+    found = {}
+    for name in vocabulary.grounds():
+        ground = np.broadcast_to(latents.behind(clear, name, vocabulary), picture.shape)
+        apart = np.abs(picture / np.float32(255) - ground).max(-1)
+        found[name] = np.median(np.concatenate([apart[:6].ravel(), apart[:, :6].ravel(), apart[:, -6:].ravel()]))
+    return min(found, key=lambda name: float(found[name]))
+
+
+def _apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    return float(np.square(one.astype(np.float32) - other).mean())
 
 
 def object_color(picture: NDArray[np.uint8], vocabulary: Vocabulary) -> str:

@@ -3,8 +3,10 @@
 The encoder is linear, so the latent of a picture on a background is the latent of the picture (premultiplied, on
 black) plus, for each channel of the background colour, that amount of the latent of what shows through. With dyes it
 is the same: what a dye takes away, then an amount of dye of each channel (see `pipeline.doodle.recolor.dyed`). Eight
-small arrays a picture replace millions of composited ones. And the encoder sees each 32 px patch by itself, so a
-half-size copy that stands on the patch grid is four by four numbers to be put in their place.
+small arrays a picture replace millions of composited ones. A backdrop is one more array, added where nothing stands;
+and a mirrored picture is a linear map of the latents of each patch, in the opposite order. And the encoder sees each
+32 px patch by itself, so a half-size copy that stands on the patch grid is four by four numbers to be put in their
+place.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -21,14 +24,15 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.doodle import backdrops
 from pipeline.doodle.art import SIZE
 from pipeline.doodle.autoencoder import PATCH, composed
+from pipeline.doodle.backdrops import GRID, Backdrop, unhidden
 from pipeline.doodle.recolor import dyed, main_region, nearest_color, recolor
-from pipeline.doodle.scenes import Scene
+from pipeline.doodle.scenes import Scene, Thing
 from pipeline.doodle.vocabulary import Vocabulary
 
 CHANNELS = 64
-GRID = SIZE // PATCH
 HALF = GRID // 2
 #: The body as drawn, what a dye takes away, what 1 of red, green and blue dye adds, and what the background's adds.
 LAYERS = 1 + 1 + 3 + 3
@@ -36,7 +40,7 @@ LAYERS = 1 + 1 + 3 + 3
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Basis:
     """Whitened principal components: ``components[64, 3 * 32 * 32]`` and the ``offset[64]`` of the mean patch."""
 
@@ -56,6 +60,21 @@ class Basis:
     def conv_weight(self) -> torch.Tensor:
         """``[64, 3, 32, 32]``, from pixels to latents."""
         return torch.from_numpy(self.components.reshape(CHANNELS, 3, PATCH, PATCH).copy())
+
+    def openness(self) -> torch.Tensor:
+        """``[64]``: how much each channel of what shows through, its three colours added up, tells of its share."""
+        # Twice the share that is clear is what pixels of -1..1 change by.
+        return torch.from_numpy(self.components.mean(1) * self.spread() ** 2 / 2)
+
+    @cached_property
+    def mirror(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """A linear map of latents to those of the mirrored patch: weight ``[64, 64]`` and offset ``[64]``.
+
+        Details that no channel stands for are lost; of a mirrored picture that is less than a thousandth.
+        """
+        weight, offset = self.conv_weight(), torch.from_numpy(self.offset)
+        turned = weight.flip(-1).flatten(1) @ (weight.flatten(1) * torch.from_numpy(self.spread()).square()[:, None]).T
+        return turned, offset - turned @ offset
 
     def patches(self) -> dict[str, torch.Tensor]:
         """The encoder's pseudo-inverse as a transposed convolution: weight ``[64, 3, 32, 32]`` and bias ``[3]``."""
@@ -87,6 +106,7 @@ def picture(scene: Scene, art: NDArray[np.uint8], vocabulary: Vocabulary) -> NDA
     for thing in scene.things:
         drawn = np.array(art[thing.subject, scene.style])
         drawn = recolor(drawn, colors[thing.version - 1]) if thing.version else drawn
+        drawn = drawn[:, ::-1] if thing.mirrored else drawn
         if thing.at is None:
             return drawn
         top, left = thing.at[0] * PATCH, thing.at[1] * PATCH
@@ -94,11 +114,24 @@ def picture(scene: Scene, art: NDArray[np.uint8], vocabulary: Vocabulary) -> NDA
     return canvas
 
 
+def behind(rgba: NDArray[np.uint8], ground: str, vocabulary: Vocabulary) -> Floats:
+    """The pixels of what a picture ``[256, 256, 4]`` stands on, ``[256, 256, 3]`` or, of one colour, ``[1, 1, 3]``."""
+    if ground in vocabulary.backgrounds:
+        return np.array(vocabulary.backgrounds[ground], np.float32)[None, None] / np.float32(255)
+    scene = vocabulary.backdrops[ground]
+    covered = rgba[..., 3].reshape(GRID, PATCH, GRID, PATCH).mean((1, 3), dtype=np.float32) / 255
+    shown = unhidden(1 - covered).repeat(PATCH, 0).repeat(PATCH, 1)[..., None]
+    plain = backdrops.plain(scene)
+    pixels: Floats = plain + shown * (backdrops.marked(scene) - plain)
+    return pixels
+
+
 def on_background(rgba: NDArray[np.uint8], background: Floats) -> Floats:
-    """``[n, h, w, 4]`` pictures on ``[n, 3]`` colours (0..1), as floats in -1..1."""
+    """Pictures ``[n, h, w, 4]`` on colours ``[n, 3]`` or pixels ``[n, h, w, 3]`` (0..1), as floats in -1..1."""
     alpha = rgba[..., 3:].astype(np.float32) / np.float32(255)
     rgb = rgba[..., :3].astype(np.float32) / np.float32(255)
-    mixed: Floats = (rgb * alpha + background[:, None, None, :] * (1 - alpha)) * np.float32(2) - np.float32(1)
+    background = background[:, None, None, :] if background.ndim == 2 else background
+    mixed: Floats = (rgb * alpha + background * (1 - alpha)) * np.float32(2) - np.float32(1)
     return mixed
 
 
@@ -150,7 +183,13 @@ class LatentSet:
 
     def compose(self, scenes: list[Scene], vocabulary: Vocabulary) -> torch.Tensor:
         """Latents ``float[b, 64, 8, 8]`` of the scenes."""
-        return composed(self.layers_of(scenes), self.amounts_of(scenes, vocabulary))
+        layers = self.layers_of(scenes)
+        clean = composed(layers, self.amounts_of(scenes, vocabulary))
+        clear = torch.einsum("c,bkchw->bhw", self.basis.openness(), layers[:, 5:])
+        for latent, share, scene in zip(clean, unhidden(clear), scenes, strict=True):
+            if scene.background in vocabulary.backdrops:
+                latent += share * details(self.basis, vocabulary.backdrops[scene.background])
+        return clean
 
     def redrawn(self, pictures: Mapping[tuple[int, int], NDArray[np.uint8]]) -> LatentSet:
         """The same, but for these pictures ``uint8[256, 256, 4]`` by subject and style."""
@@ -170,7 +209,10 @@ class LatentSet:
         amounts = torch.zeros(len(scenes), LAYERS - 1, GRID, GRID)
         colors = torch.tensor(list(vocabulary.colors.values()), dtype=torch.float32) / 255
         for amount, scene in zip(amounts, scenes, strict=True):
-            amount[4:] = torch.tensor(vocabulary.backgrounds[scene.background])[:, None, None] / 255
+            if scene.background in vocabulary.backdrops:
+                amount[4:] = torch.from_numpy(backdrops.patch_colors(vocabulary.backdrops[scene.background]))
+            else:
+                amount[4:] = torch.tensor(vocabulary.backgrounds[scene.background])[:, None, None] / 255
             for thing in scene.things:
                 if thing.version:
                     row, column = thing.at or (0, 0)
@@ -183,13 +225,31 @@ class LatentSet:
         """``[8, 64, 8, 8]``."""
         first = scene.things[0]
         if first.at is None:
-            return self.layers[first.subject, scene.style]
+            return self._facing(self.layers[first.subject, scene.style], first)
         layers = self.empty[:, :, None, None].repeat(1, 1, GRID, GRID)
         for thing in scene.things:
             assert thing.at is not None
             row, column = thing.at
-            layers[:, :, row : row + HALF, column : column + HALF] = self.small_layers[thing.subject, scene.style]
+            small = self._facing(self.small_layers[thing.subject, scene.style], thing)
+            layers[:, :, row : row + HALF, column : column + HALF] = small
         return layers
+
+    def _facing(self, layers: torch.Tensor, thing: Thing) -> torch.Tensor:
+        """Layers ``[8, 64, h, w]`` as they are, or mirrored."""
+        if not thing.mirrored:
+            return layers
+        weight, offset = self.basis.mirror
+        turned = torch.einsum("dc,kchw->kdhw", weight, layers.flip(-1).float())
+        turned[0] += offset[:, None, None]
+        return turned.to(layers.dtype)
+
+
+@cache
+def details(basis: Basis, backdrop: Backdrop) -> torch.Tensor:
+    """What the shades and marks of a scene add to the latents of its patches' colours, ``float[64, 8, 8]``."""
+    colors = backdrops.patch_colors(backdrop).transpose(1, 2, 0).repeat(PATCH, 0).repeat(PATCH, 1)
+    apart = basis.project(patches_of(2 * (backdrops.marked(backdrop) - colors)[None]))
+    return torch.from_numpy(apart).reshape(GRID, GRID, CHANNELS).permute(2, 0, 1)
 
 
 def _encoded(layers: Floats, basis: Basis) -> NDArray[np.float16]:
@@ -233,7 +293,8 @@ def build(
     """Encode everything (minutes on two cores), or read it from ``folder/latents.pt`` when that fits."""
     cache = folder / "latents.pt"
     words = [[s.name for s in vocabulary.subjects], vocabulary.colors, list(vocabulary.styles)]
-    fingerprint = json.dumps([words, [s.emoji for s in vocabulary.subjects], "eight layers"])
+    drawn = [[s.emoji for s in vocabulary.subjects], [s.faces == "right" for s in vocabulary.subjects]]
+    fingerprint = json.dumps([words, drawn, "eight layers"])
     if cache.exists():
         kept = torch.load(cache, weights_only=True)
         if kept.pop("fingerprint") == fingerprint:

@@ -7,7 +7,7 @@ Knows nothing of pixels, latents or tensors.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, product
 
 from pipeline.doodle.vocabulary import Vocabulary
@@ -18,16 +18,20 @@ PAIR = ((2, 0), (2, 4))
 
 @dataclass(frozen=True)
 class Thing:
-    """A subject in a version (0: as drawn, k: in the k-th colour), half-size at patch `at`, or filling the picture."""
+    """A subject in a version (0: as drawn, k: in the k-th colour), half-size at patch `at`, or filling the picture.
+
+    As drawn it faces left, if it faces a side; mirrored, right.
+    """
 
     subject: int
     version: int
     at: tuple[int, int] | None = None
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Things in one style on one background, and the caption that says so."""
+    """Things in one style on one background, a colour or a scene, and the caption that says so."""
 
     things: tuple[Thing, ...]
     style: int
@@ -56,6 +60,7 @@ class Scenes:
         self.vocabulary, self.natural, self.rng, self.arranged = vocabulary, natural, rng, arranged
         self.gaps = gaps
         self.colors, self.backgrounds = list(vocabulary.colors), list(vocabulary.backgrounds)
+        self.backdrops = list(vocabulary.backdrops)
         pairs = product(range(len(vocabulary.subjects)), range(len(vocabulary.styles)))
         self.shown = [(i, j) for i, j in pairs if not vocabulary.withholds(i, j)]
         self._shares = list(accumulate(vocabulary.shares[j] for _, j in self.shown))
@@ -67,7 +72,7 @@ class Scenes:
         if self.rng.random() < 0.5:
             other = self.rng.choice([i for i, j in self.shown if j == style and i != subject])
             pair = [self._thing(i, style, at) for i, at in zip((subject, other), PAIR, strict=True)]
-            return self._scene(style, pair, "side by side" if self.rng.random() < 0.3 else "")
+            return self._scene(style, pair, "side by side" if self.rng.random() < 0.7 else "")
         name, places = self.rng.choice([(name, at) for name, at in self.vocabulary.arrangements.items() if at])
         first = self._thing(subject, style)
         things = [(Thing(subject, first[0].version, at), first[1]) for at in places]
@@ -96,18 +101,25 @@ class Scenes:
         fitting = [name for name in self.backgrounds if name not in taken]
         often = self.rng.random() < 0.15 and "white" in fitting
         background = "white" if often else self.rng.choice(fitting)
+        if self.backdrops and self.rng.random() < 0.3:
+            background = self.rng.choice(self.backdrops)
         # The things of an arrangement are one subject; those of a pair are two.
         named = things if len({thing.subject for thing, _ in things}) > 1 else things[:1]
         phrases = [f"{color} {self._name(thing.subject)}".strip() for thing, color in named]
-        caption = self._caption(" and ".join(phrases), arrangement, self.vocabulary.styles[style], background)
-        return Scene(tuple(thing for thing, _ in things), style, background, caption)
+        what, faces = " and ".join(phrases), self.vocabulary.subjects[named[0][0].subject].faces
+        mirrored = False
+        if faces and len(named) == 1 and self.vocabulary.facings and self.rng.random() < 0.5:
+            facing = self.rng.choice(self.vocabulary.facings)
+            what, mirrored = f"{what}, {facing}", facing.endswith("right")
+        caption = self._caption(what, arrangement, self.vocabulary.styles[style], background)
+        return Scene(tuple(replace(thing, mirrored=mirrored) for thing, _ in things), style, background, caption)
 
     def _name(self, subject: int) -> str:
         chosen = self.vocabulary.subjects[subject]
         return self.rng.choice(chosen.synonyms) if chosen.synonyms and self.rng.random() < 0.15 else chosen.name
 
     def _caption(self, what: str, arrangement: str, style: str, background: str) -> str:
-        """`red apple, on the left, 3d render, white background`, with a part missing now and then.
+        """`red fox, facing right, on the left, 3d render, white background`, with a part missing now and then.
 
         A tenth of the captions is empty, for classifier-free guidance (Ho and Salimans 2022).
         """

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv_transpose2d, silu
+from torch.nn.functional import conv2d, conv_transpose2d, silu
 
 from pipeline.doodle.autoencoder import composed
+from pipeline.doodle.backdrops import unhidden
 
 #: How many things a caption may name. The code of the first is the last token, of the second the one before, and so on.
 THINGS = 2
-#: How many subjects, styles, dyes and backgrounds a vocabulary may have.
-SUBJECTS, STYLES, COLORS = 1024, 8, 16
+#: How many subjects, styles, dyes, and grounds (background colours and backdrops) a vocabulary may have.
+SUBJECTS, STYLES, COLORS, GROUNDS = 1024, 8, 16, 32
 #: Features of a subject in a style: more than there are drawings, so that each is told from all others.
 FEATURES = 2048
 #: How many scores tell one drawing from the others.
@@ -23,8 +24,8 @@ SCORES = 1400
 #: How many of them, the first and largest, have their components kept once more: what rounding to `EIGHT_BITS` leaves
 #: of them, times `FINER`, for a sixteenth of a number is as much as rounding takes.
 FINE, FINER = 160, 16
-#: The inverse temperature of what is read. At 1, a cat that is one part in ten a dog would be drawn as neither.
-SURE = 6.0
+#: The inverse temperature of what is read: half a cat and half a dog are no drawing, but noise. Measured: LOG.md.
+SURE = 30.0
 #: The grey that drawings stand on before they get their background: near to most, and so more of each drawing is
 #: alike, and little depends on how well its outline and the hole in its background fit together.
 GREY = 0.75
@@ -35,7 +36,7 @@ EIGHT_BITS = torch.float8_e4m3fn
 
 
 class Reader(nn.Module):
-    """What a caption says of a thing: subject, style, dye and places; and on which background."""
+    """What a caption says of a thing: subject, style, dye, facing and places; and on which ground."""
 
     def __init__(self, width: int, side: int) -> None:
         super().__init__()
@@ -43,16 +44,18 @@ class Reader(nn.Module):
         self.subject = nn.Linear(width, SUBJECTS)
         self.style = nn.Linear(width, STYLES)
         self.dye = nn.Linear(width, 1 + COLORS)
-        self.background = nn.Linear(width, COLORS)
+        self.background = nn.Linear(width, GROUNDS)
+        self.mirrored = nn.Linear(width, 2)
         self.place = nn.Linear(width, 1 + self.places**2)
 
     def forward(self, codes: Tensor) -> tuple[Tensor, ...]:
-        """``[n, width]`` to logits of subjects, styles, dyes ``[n, 17]``, backgrounds ``[n, 16]``, places ``[n, 26]``.
+        """``[n, width]`` to logits of subjects, styles, dyes, grounds, whether mirrored ``[n, 2]``, places ``[n, 26]``.
 
         The first dye is none; the first place is the whole picture, then come the top left corners of a half-size
         one, row by row.
         """
-        return self.subject(codes), self.style(codes), self.dye(codes), self.background(codes), self.place(codes)
+        heads = (self.subject, self.style, self.dye, self.background, self.mirrored, self.place)
+        return tuple(head(codes) for head in heads)
 
 
 class Drawer(nn.Module):
@@ -78,7 +81,7 @@ class Drawer(nn.Module):
 
 
 class Drawings(nn.Module):
-    """Drawings from their scores, at full and half size, and the palettes.
+    """Drawings from their scores, at full and half size, mirrored, and the palettes.
 
     All of it is linear and fitted: `pipeline.doodle.drawings`.
     """
@@ -93,10 +96,16 @@ class Drawings(nn.Module):
             nn.Conv2d(mask, number * channels, 1, bias=False) for mask, number in zip(MASKS, (1, 3, 3), strict=True)
         )
         self.halved = nn.Conv2d(channels, channels, 2, stride=2)
+        self.mirrored = nn.Conv2d(channels, channels, 1)
+        # What an empty patch shows: its body, and what each colour of a ground adds.
         self.clear = nn.Linear(3, channels)
+        # From what shows through to the share of a patch that is clear.
+        self.openness = nn.Conv2d(channels, 1, 1, bias=False)
         # A column a dye: 1, or 0 for the first, which is none; then its red, green and blue.
         self.dyes = nn.Linear(1 + COLORS, 4, bias=False)
-        self.backgrounds = nn.Linear(COLORS, 3, bias=False)
+        # A column a ground: the colour of every patch, and what its shades and marks add where nothing stands.
+        self.backgrounds = nn.Linear(GROUNDS, 3 * side * side, bias=False)
+        self.details = nn.Linear(GROUNDS, channels * side * side, bias=False)
 
     def forward(self, scores: Tensor) -> Tensor:
         """``[n, 1400]`` to layers ``[n, 8, channels, side, side]``."""
@@ -126,23 +135,47 @@ class Sketcher(nn.Module):
 
     def forward(self, words: Tensor) -> Tensor:
         """``[b, tokens, width]`` to latents ``[b, channels, side, side]``."""
-        read = self.reader(codes_of(words).flatten(0, 1))
-        subjects, styles, dyes, backgrounds = ((SURE * part).softmax(1) for part in read[:-1])
-        ground = self.drawings.backgrounds(backgrounds)[::THINGS]
-        amounts = torch.cat([self.drawings.dyes(dyes), ground.repeat_interleave(THINGS, 0)], dim=1)
-        things = composed(self.drawings(self.drawer(subjects, styles)), amounts[:, :, None, None])
-        return self.placed(things, self.drawings.clear(ground), read[-1].sigmoid())
+        return self.drawn(self.reader(codes_of(words).flatten(0, 1)))
 
-    def placed(self, things: Tensor, clear: Tensor, places: Tensor) -> Tensor:
-        """Things ``[b * 2, channels, side, side]`` on clear patches ``[b, channels]``, at ``places[b * 2, 1 + 25]``."""
-        ground = clear.repeat_interleave(THINGS, 0)[:, :, None, None]
-        large = places[:, :1, None, None] * (things - ground)
-        small = self.drawings.halved(things) - ground
+    def drawn(self, read: tuple[Tensor, ...]) -> Tensor:
+        """What a reader has read of things ``[b * 2, ...]``, put together: ``[b, channels, side, side]``."""
+        subjects, styles, dyes, grounds, mirrored = ((SURE * part).softmax(1) for part in read[:-1])
+        layers = self.drawings(self.drawer(subjects, styles))
+        body = composed(layers[:, :5], self.drawings.dyes(dyes)[:, :, None, None])
+        parts = self.facing(torch.cat([body[:, None], layers[:, 5:]], dim=1), mirrored[:, 1])
+        parts, grounds = self.placed(parts, (SURE * read[-1]).sigmoid()), grounds[::THINGS]
+        side = self.drawings.shape[-1]
+        colors = self.drawings.backgrounds(grounds).view(-1, 3, side, side)
+        details = self.drawings.details(grounds).view(-1, *self.drawings.shape)
+        clear = self.drawings.openness(parts[:, 1:].sum(1))
+        sketch: Tensor = composed(parts, colors) + unhidden(clear) * details
+        return sketch
+
+    def facing(self, parts: Tensor, mirrored: Tensor) -> Tensor:
+        """Parts ``[n, 4, channels, side, side]``, the first of which is a body, mirrored by shares ``[n]``."""
+        turned = _each(self.drawings.mirrored, parts.flip(-1))
+        return parts + mirrored.view(-1, 1, 1, 1, 1) * (turned - parts)
+
+    def placed(self, parts: Tensor, places: Tensor) -> Tensor:
+        """Things in parts ``[b * 2, 4, channels, side, side]`` at ``places[b * 2, 1 + 25]``: ``[b, 4, ...]``.
+
+        A part is the body, or what shows through it of one of three colours.
+        """
+        clear = torch.cat([self.drawings.clear.bias[None], self.drawings.clear.weight.T])[:, :, None, None]
+        large = places[:, :1, None, None, None] * (parts - clear)
+        small = _each(self.drawings.halved, parts) - clear
         # A convolution backwards stamps each half-size picture, by its own amounts, on every place.
         corners = places[:, 1:].reshape(1, -1, self.reader.places, self.reader.places)
-        stamped = conv_transpose2d(corners, small, groups=len(small)).view_as(large)
-        sketch: Tensor = clear[:, :, None, None] + (large + stamped).view(-1, THINGS, *self.drawings.shape).sum(1)
-        return sketch
+        stamped = conv_transpose2d(corners, small.flatten(1, 2), groups=len(small)).view_as(large)
+        return clear + (large + stamped).view(-1, THINGS, *parts.shape[1:]).sum(1)
+
+
+def _each(layer: nn.Conv2d, parts: Tensor) -> Tensor:
+    """A convolution of each part ``[n, 4, channels, h, w]``; only the first, which is no difference, gets its bias."""
+    assert layer.bias is not None
+    found = conv2d(parts.flatten(0, 1), layer.weight, stride=layer.stride)
+    found = found.view(*parts.shape[:2], *found.shape[1:])
+    return torch.cat([found[:, :1] + layer.bias[:, None, None], found[:, 1:]], dim=1)
 
 
 def codes_of(words: Tensor) -> Tensor:

@@ -129,13 +129,15 @@ def evaluate(
     with _counter("colours") as counter:
         natural = _natural(pictures, vocabulary, folder, counter)
     chosen, pipeline, kept = measuring.cases(vocabulary, natural), load(model), _painted(folder, model)
-    chosen += measuring.arranged_cases(vocabulary)
+    chosen += (
+        measuring.arranged_cases(vocabulary) + measuring.facing_cases(vocabulary) + measuring.scene_cases(vocabulary)
+    )
     if limit:
         chosen = chosen[:: max(1, len(chosen) // limit)][:limit]
     with _counter("painting") as counter:
         painted = measuring.paint(pipeline, chosen, kept)
-        scores = measuring.evaluate(painted, classifier, vocabulary, chosen, counter)
-    art = measuring.evaluate(measuring.real(pictures, vocabulary, chosen), classifier, vocabulary, chosen)
+        scores = measuring.evaluate(painted, classifier, vocabulary, chosen, pictures, counter)
+    art = measuring.evaluate(measuring.real(pictures, vocabulary, chosen), classifier, vocabulary, chosen, pictures)
     result = {"painted": scores, "art": art, "ceiling": ceiling}
     for column, name in enumerate(("raw", "rewritten")) if pairs else ():
         asked = [measuring.Case(subject, 0, "", "", texts[column], seed) for subject, *texts, seed in pairs]

@@ -23,10 +23,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 from pipeline.doodle import model
 from pipeline.doodle.autoencoder import DoodleAutoencoder
-from pipeline.doodle.latents import GRID, HALF, LatentSet, on_background, picture
+from pipeline.doodle.backdrops import GRID
+from pipeline.doodle.latents import HALF, LatentSet, behind, on_background, picture
 from pipeline.doodle.run import Progress, Run, device, half
 from pipeline.doodle.scenes import Scene, Scenes
-from pipeline.doodle.sketch import COLORS, STYLES, SUBJECTS, THINGS, codes_of
+from pipeline.doodle.sketch import COLORS, GROUNDS, STYLES, SUBJECTS, THINGS, codes_of
 from pipeline.doodle.vocabulary import Vocabulary
 from pipeline.errors import DoodleError
 from pipeline.profiles import BUILT_IN, load_profiles
@@ -73,8 +74,9 @@ def train_autoencoder(
 def _real(art: NDArray[np.uint8], vocabulary: Vocabulary, scenes: Sequence[Scene]) -> Tensor:
     """The pictures of a batch, ``float[b, 3, 256, 256]`` in -1..1."""
     pictures = np.stack([picture(scene, art, vocabulary) for scene in scenes])
-    backgrounds = np.array([vocabulary.backgrounds[scene.background] for scene in scenes], np.float32)
-    real = torch.from_numpy(on_background(pictures, backgrounds / np.float32(255)))
+    grounds = [behind(rgba, scene.background, vocabulary) for rgba, scene in zip(pictures, scenes, strict=True)]
+    shown = [on_background(rgba[None], ground[None])[0] for rgba, ground in zip(pictures, grounds, strict=True)]
+    real = torch.from_numpy(np.stack(shown))
     return real.permute(0, 3, 1, 2).contiguous().to(device())
 
 
@@ -106,8 +108,13 @@ class Denoiser(nn.Module):
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__()
-        for kind, most in (("subjects", SUBJECTS), ("styles", STYLES), ("colors", COLORS), ("backgrounds", COLORS)):
-            if len(getattr(vocabulary, kind)) > most:
+        for kind, number, most in (
+            ("subjects", len(vocabulary.subjects), SUBJECTS),
+            ("styles", len(vocabulary.styles), STYLES),
+            ("colors", len(vocabulary.colors), COLORS),
+            ("backgrounds and scenes", len(vocabulary.grounds()), GROUNDS),
+        ):
+            if number > most:
                 raise DoodleError(f"A vocabulary may have {most} {kind}; this one has more.")
         self.tokenizer = model.make_tokenizer(vocabulary)
         self.text_encoder = model.make_text_encoder(self.tokenizer)
@@ -143,14 +150,15 @@ class Denoiser(nn.Module):
 class Told:
     """What captions say of each of up to two things.
 
-    Shapes: ``subjects``, ``styles``, ``dyes`` and ``backgrounds`` are numbers ``[b, 2]``, -1 where no thing is named;
-    ``places[b, 2, 1 + 25]`` are 0 or 1, as in `pipeline.doodle.sketch.Reader`.
+    Shapes: ``subjects``, ``styles``, ``dyes``, ``backgrounds`` and ``mirrored`` are numbers ``[b, 2]``, -1 where no
+    thing is named; ``places[b, 2, 1 + 25]`` are 0 or 1, as in `pipeline.doodle.sketch.Reader`.
     """
 
     subjects: Tensor
     styles: Tensor
     dyes: Tensor
     backgrounds: Tensor
+    mirrored: Tensor
     places: Tensor
 
 
@@ -171,15 +179,15 @@ class Lessons:
         return self._latents.compose(scenes, self._vocabulary).to(device())
 
     def told(self, scenes: list[Scene]) -> Told:
-        subjects, styles, dyes, backgrounds = numbers = torch.full((4, len(scenes), THINGS), -1)
+        subjects, styles, dyes, backgrounds, mirrored = numbers = torch.full((5, len(scenes), THINGS), -1)
         places = torch.zeros(len(scenes), THINGS, 1 + PLACES**2)
-        grounds = list(self._vocabulary.backgrounds)
+        grounds = self._vocabulary.grounds()
         for i, scene in enumerate(scenes):
             named = list(dict.fromkeys(thing.subject for thing in scene.things))
             for thing in scene.things:
                 k = named.index(thing.subject)
                 subjects[i, k], styles[i, k], dyes[i, k] = thing.subject, scene.style, thing.version
-                backgrounds[i, k] = grounds.index(scene.background)
+                backgrounds[i, k], mirrored[i, k] = grounds.index(scene.background), thing.mirrored
                 places[i, k, 1 + thing.at[0] * PLACES + thing.at[1] if thing.at else 0] = 1
         return Told(*(part.to(device()) for part in (*numbers, places)))
 
@@ -197,7 +205,7 @@ def reading_loss(read: tuple[Tensor, ...], told: Told) -> Tensor:
     Things that a caption does not name may be anything, for they stand nowhere.
     """
     *words, places = (part.float() for part in read)
-    right = (told.subjects, told.styles, told.dyes, told.backgrounds)
+    right = (told.subjects, told.styles, told.dyes, told.backgrounds, told.mirrored)
     losses = [
         cross_entropy(guess, number.flatten(), ignore_index=-1) for guess, number in zip(words, right, strict=True)
     ]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.doodle.backdrops import Backdrop
 from pipeline.errors import DoodleError
 
 #: What the shipped weights know, and what `easel doodle train` teaches.
@@ -20,20 +21,25 @@ PATH = Path(__file__).resolve().parents[2] / "data" / "doodle" / "vocabulary.jso
 
 @dataclass(frozen=True)
 class Subject:
-    """A thing that can be painted: its caption name, English synonyms, emoji code point, emoji group."""
+    """A thing that can be painted: its caption name, English synonyms, emoji code point, emoji group.
+
+    `faces` is the side that it looks or drives to in the art, ``left`` or ``right``, or empty.
+    """
 
     name: str
     synonyms: tuple[str, ...]
     emoji: str
     group: str
+    faces: str = ""
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Subjects, styles, colours as 8-bit RGB for objects and for backgrounds, and arrangements.
+    """Subjects, styles, colours as 8-bit RGB for objects and for backgrounds, backdrops, arrangements, and facings.
 
     An arrangement names the places of half-size pictures: row and column of the top left corner in 32 px patches.
-    One without places says how a picture is anyway (`large`, `side by side`).
+    One without places says how a picture is anyway (`large`, `side by side`). A backdrop is a background that is more
+    than a colour. The last word of a facing is a side.
 
     Args:
         art: the package that draws each style.
@@ -49,6 +55,12 @@ class Vocabulary:
     art: dict[str, str]
     shares: tuple[float, ...]
     withheld: int = 0
+    backdrops: dict[str, Backdrop] = field(default_factory=dict)
+    facings: tuple[str, ...] = ()
+
+    def grounds(self) -> list[str]:
+        """What a thing may stand on: the background colours, then the backdrops."""
+        return [*self.backgrounds, *self.backdrops]
 
     def withholds(self, subject: int, style: int) -> bool:
         """Whether a combination is kept from training, so that evaluation can ask for something new.
@@ -64,7 +76,7 @@ class Vocabulary:
 
     def words(self) -> list[str]:
         """Every word a caption can hold, for the tokenizer."""
-        phrases = [*self.styles, *self.colors, *self.backgrounds, *self.arrangements, "background", "and"]
+        phrases = [*self.styles, *self.colors, *self.grounds(), *self.arrangements, *self.facings, "background", "and"]
         for subject in self.subjects:
             phrases += [subject.name, *subject.synonyms]
         return sorted({word for phrase in phrases for word in phrase.lower().split()})
@@ -79,7 +91,7 @@ def load_vocabulary(path: Path = PATH) -> Vocabulary:
         ) from error
     return Vocabulary(
         subjects=tuple(
-            Subject(name, tuple(entry["en"]), entry["emoji"], entry["group"])
+            Subject(name, tuple(entry["en"]), entry["emoji"], entry["group"], entry.get("faces", ""))
             for name, entry in data["subjects"].items()
         ),
         styles=tuple(data["styles"]),
@@ -91,4 +103,6 @@ def load_vocabulary(path: Path = PATH) -> Vocabulary:
         art={name: entry["art"] for name, entry in data["styles"].items()},
         shares=tuple(entry.get("share", 1) for entry in data["styles"].values()),
         withheld=data.get("withheld", 0),
+        backdrops={name: Backdrop.read(entry) for name, entry in data.get("scenes", {}).items()},
+        facings=tuple(data.get("facings", {})),
     )
