@@ -258,10 +258,10 @@ def test_what_cannot_be_painted_beside_is_told(shipped_doodle: Target, text: str
         ("画一只鬣狗", "dog, 3d render, white background", "鬣狗"),
         ("给我画一个图书馆", "books, 3d render, white background", "图书馆"),
         ("a red trombone", "red trumpet, 3d render, white background", "trombone"),
-        ("a street with a dog", "cityscape and dog, side by side, 3d render, white background", "street"),
+        ("a street musician and a dog", "man and dog, side by side, 3d render, white background", "street musician"),
         ("halloween", "pumpkin, 3d render, white background", "halloween"),
         ("wings, line art", "eagle, line art, white background", "wings"),
-        ("a cosy reading nook, no people", "sofa, 3d render, white background", "nook"),
+        ("a cosy reading nook, no people", "sofa, small, 3d render, room background", "nook"),
         ("draw a bilberry", "blueberries, 3d render, white background", "bilberry"),
         ("a zorblax with a corgi", "dog, 3d render, white background", "corgi"),
     ],
@@ -286,7 +286,7 @@ def test_the_nearest_thing_is_painted_and_told(shipped_doodle: Target, text: str
         ("穿旗袍的女人撑着油纸伞", ["woman", "umbrella"], ["wearing a cheongsam"]),
         ("red roses in a glass vase", ["red rose", "vase"], []),
         ("a kid building a sandcastle", ["boy", "castle"], []),
-        ("老爷爷在公园里下象棋", ["old man", "chess pawn"], ["in park"]),
+        ("老爷爷在公园里下象棋", ["old man", "chess pawn"], []),
         ("a plumber", ["man", "wrench"], []),
         ("two plumbers", ["man"], []),
         ("a plumber, no wrench", ["man"], []),
@@ -294,7 +294,11 @@ def test_the_nearest_thing_is_painted_and_told(shipped_doodle: Target, text: str
         ("a carpenter making a chair", ["man", "chair"], []),
         ("a barber shop", ["scissors"], []),
         ("oranges and lemons", ["orange", "lemon"], []),
-        ("夕阳下的海边灯塔", ["tower", "sunset"], []),
+        ("夕阳下的海边灯塔", ["tower"], ["seaside"]),
+        ("a beach with a palm tree", ["palm tree"], []),
+        ("a cat under a tree in the park", ["cat", "tree"], []),
+        ("一只狗和一片沙漠", ["dog"], []),
+        ("a cat, beach background", ["cat"], []),
         ("一只孔雀开屏", ["peacock"], ["spreading its tail"]),
         ("a car next to a carrot", ["car", "carrot"], []),
         ("一只猫和一只熊猫", ["cat", "panda"], []),
@@ -311,6 +315,102 @@ def test_a_second_thing_is_painted_beside_the_first(
     written = compose(understand(text), [], shipped_doodle)
     assert [tag.text for tag in written.tags if tag.slot == "subject"] == things
     assert [tag.text for tag, _ in written.dropped] == lost
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        ("a dog on the beach", "dog, small, 3d render, beach background"),
+        ("一只在草地上奔跑的狗", "dog, small, 3d render, meadow background"),
+        ("雪地里的狐狸,线稿", "fox, small, line art, snow background"),
+        ("a castle at night", "castle, small, 3d render, night background"),
+        ("夜晚的城堡", "castle, small, 3d render, night background"),
+        ("a fish under the sea", "fish, small, 3d render, underwater background"),
+        ("海底的章鱼", "octopus, small, 3d render, underwater background"),
+        ("下雨天的小猫", "cat, small, 3d render, rain background"),
+        ("夕阳下的海边灯塔", "tower, small, 3d render, sunset background"),
+        ("an astronaut in outer space", "astronaut, small, 3d render, space background"),
+        ("蓝天白云下的热气球", "hot air balloon, small, 3d render, sky background"),
+        ("a robot walking down a city street", "robot, small, 3d render, city background"),
+        ("卧室里的床", "bed, small, 3d render, room background"),
+        ("a moonlit desert with a camel", "camel, small, 3d render, desert background"),
+        ("a cat and a dog on the beach", "cat and dog, side by side, 3d render, beach background"),
+        ("three ducks on a pond", "duck, three, 3d render, sea background"),
+        ("背景是森林的小鹿", "deer, small, 3d render, forest background"),
+        ("a snowy mountain", "mountain, small, 3d render, snow background"),
+        ("the sea", "wave, small, 3d render, sea background"),
+        ("秋天", "maple leaf, small, 3d render, autumn background"),
+        ("a painting of a sunset", "sunset, 3d render, white background"),
+        ("a beach", "beach, 3d render, white background"),
+        ("a huge cat on the beach", "cat, large, 3d render, beach background"),
+        ("a cat on the beach, white background", "cat, 3d render, white background"),
+        ("a city bus", "bus, 3d render, white background"),
+        ("a city street", "cityscape, 3d render, white background"),
+        ("a city at night", "cityscape, 3d render, night background"),
+        ("a fire truck downtown", "fire engine, small, 3d render, city background"),
+        ("雨后的蜗牛", "snail, small, 3d render, rain background"),
+        ("北极的企鹅", "penguin, small, 3d render, snow background"),
+        ("海豚跳出水面,向右", "dolphin, facing right, small, 3d render, sea background"),
+        ("喝水的马", "horse, 3d render, white background"),
+        ("飞机,机头朝左", "airplane, facing left, 3d render, white background"),
+        ("屋顶上的猫,晚上", "cat, small, 3d render, night background"),
+        ("画个绿色的龙,不要3D", "green dragon, flat vector, white background"),
+        ("白底的草莓图标", "strawberry, flat vector, white background"),
+        ("a field mouse", "mouse, 3d render, white background"),
+        ("a rain boot, yellow", "yellow boot, 3d render, white background"),
+        ("a tent under the stars", "tent, small, 3d render, night background"),
+        ("an owl in the forest at night", "owl, small, 3d render, forest background"),
+        ("想要一只猫坐在客厅的沙发上", "cat and sofa, side by side, 3d render, room background"),
+        ("a cat in a park, not at night", "cat, small, 3d render, meadow background"),
+        ("plane flying to the right in a blue sky", "airplane, facing right, small, 3d render, sky background"),
+        ("red car driving left", "red car, facing left, 3d render, white background"),
+        ("a glass of water", "droplet, 3d render, white background"),
+        ("a snow leopard", "leopard, 3d render, white background"),
+        ("a horse facing right", "horse, facing right, 3d render, white background"),
+        ("一只面朝右的猫", "cat, facing right, 3d render, white background"),
+        ("两匹向左奔跑的马", "horse, facing left, two, 3d render, white background"),
+        ("a car driving to the left", "car, facing left, 3d render, white background"),
+        ("a cat sitting to the left", "cat, on the left, 3d render, white background"),
+        ("a red apple facing right", "red apple, 3d render, white background"),
+        ("a cat looking left on the right, flat", "cat, facing left, on the right, flat vector, white background"),
+        ("沙漠里的骆驼,朝右走", "camel, facing right, small, 3d render, desert background"),
+    ],
+)
+def test_scenes_and_facings_are_said_as_training_said_them(shipped_doodle: Target, text: str, prompt: str) -> None:
+    assert compose(understand(text), [], shipped_doodle).positive == prompt
+
+
+def test_a_place_that_is_only_like_a_scene_is_told(shipped_doodle: Target) -> None:
+    like = compose(understand("咖啡馆里的猫"), [], shipped_doodle)
+    assert ("nearest", {"asked": "咖啡馆", "used": "room background"}) in like.notes
+    assert not compose(understand("卧室里的猫"), [], shipped_doodle).notes
+    plain = compose(understand("a dog on the beach"), [], shipped_doodle)
+    assert not plain.notes
+    assert [(tag.text, tag.origin) for tag in plain.tags if tag.slot == "setting"] == [("beach background", "words")]
+
+
+def test_of_two_scenes_the_other_is_told(shipped_doodle: Target) -> None:
+    written = compose(understand("an owl in the forest at night"), [], shipped_doodle)
+    assert [tag.text for tag, _ in written.dropped] == ["at night"]
+
+
+def test_who_wants_no_background_gets_none_from_the_library(shipped_doodle: Target) -> None:
+    tags = (Tag("black cat", "subject", "words"), Tag("pink background", "setting", "words"))
+    hit = Hit(LibraryPrompt(4, "black cat", dialect="doodle", tags=tags, score=4.5), 0.9, 0.9)
+    for text, ground in (("a black cat", "pink background"), ("a black cat, no background", "white background")):
+        assert compose(understand(text), [hit], shipped_doodle).positive.endswith(ground)
+
+
+def test_who_has_no_side_faces_none_and_that_is_told(shipped_doodle: Target) -> None:
+    assert [tag.text for tag, _ in compose(understand("an apple facing right"), [], shipped_doodle).dropped] == [
+        "facing right"
+    ]
+
+
+def test_what_is_like_a_scene_is_no_name_of_one_or_of_a_thing(shipped_doodle: Target) -> None:
+    vocabulary, table = read_vocabulary(shipped_doodle.vocabulary), lexicons.load().groups["scene_lookalikes"]
+    assert set(table.values()) <= set(vocabulary.lists["scenes"])
+    assert [place for place in table if vocabulary.find("scenes", place) or vocabulary.find("subjects", place)] == []
 
 
 def test_every_name_of_the_vocabulary_is_understood(shipped_doodle: Target) -> None:

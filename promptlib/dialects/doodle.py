@@ -1,8 +1,8 @@
 """The dialect ``doodle``: the embedded model's closed vocabulary.
 
-A prompt reads ``red apple, 3d render, white background``; or ``red apple and banana, ...``; or ``cat, two, ...``. A
-word outside the vocabulary becomes the nearest one that is in it, and that is said: by the table of hypernyms first,
-by an embedder where one is passed in.
+A prompt reads ``red apple, 3d render, white background``; or ``red apple and banana, ...``; or ``cat, facing right,
+two, flat vector, meadow background``. A word outside the vocabulary becomes the nearest one that is in it, and that is
+said: by the tables of what looks alike first, by an embedder where one is passed in.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from promptlib import lexicon as lexicons
 from promptlib.brief import Brief, Phrase, Word
 from promptlib.dialects.base import Dialect, Draft, Nearest
+from promptlib.dialects.doodle_places import facings, is_scene, is_surrounded, scenes
 from promptlib.dialects.doodle_things import (
     Found,
     choose,
     is_somebody,
     named_things,
+    of_scenes,
     other_things,
     said_again,
     style_words,
@@ -40,7 +43,7 @@ _PAIR, _PLURAL = re.compile(r"(?:a )?pair of "), re.compile(r"[^us]s$")
 
 
 class Doodle(Dialect):
-    """``<color> <subject>, <style>, <background> background``."""
+    """``<color> <subject>, <facing>, <arrangement>, <style>, <background> background``."""
 
     id = "doodle"
     enriched = False
@@ -54,10 +57,14 @@ class Doodle(Dialect):
         draft = Draft([])
         used: set[int] = set()
         things = self._subjects(brief, vocabulary, nearest, draft, used)
+        facing = self._facing(brief, vocabulary, things, used)
         arrangement = self._arrangement(brief, vocabulary, things, draft, used)
         style = self._style(brief, vocabulary, used)
-        background = self._background(brief, vocabulary, things, used)
-        draft.tags += [*things, *arrangement, style, background]
+        background = self._background(brief, vocabulary, things, draft, used)
+        alone = not arrangement and len(things) == 1
+        if alone and is_surrounded(background.text, self._plain(things[0], vocabulary), vocabulary):
+            arrangement = [Tag("small", "camera", "house")]
+        draft.tags += [*things, *facing, *arrangement, style, background]
         for index, phrase in enumerate(brief.phrases):
             if index not in used and phrase.text:
                 first = phrase.words[0].text == "and" and phrase.words[1:]
@@ -100,7 +107,7 @@ class Doodle(Dialect):
         if (not found or aside) and spelled:
             # The last one: who a picture is for is mostly said before what it shall show.
             return [_spelled_thing(brief, spelled[-1], vocabulary, used)]
-        found = found or next(symbols(brief, vocabulary), None)
+        found = found or next(symbols(brief, vocabulary), None) or next(of_scenes(brief, vocabulary), None)
         if not found:
             return []
         index, word, name, origin = found
@@ -120,7 +127,7 @@ class Doodle(Dialect):
             draft.notes.append(("nearest", {"asked": word.source or word.text, "used": name}))
         elif origin == "unknown":
             draft.notes.append(("unknown_subject", {"asked": word.source or word.text}))
-        if named and index != named[0][0]:
+        if named and index != named[0][0] and not is_scene(brief.phrases[named[0][0]], named[0][1], vocabulary):
             draft.notes.append(("only_one_subject", {"asked": named[0][1].text, "used": name}))
         # A colour named for the whole picture is the main thing's.
         color = _color(brief, phrase, vocabulary, used)
@@ -133,6 +140,15 @@ class Doodle(Dialect):
             if how == "nearest" and at != index:
                 draft.notes.append(("nearest", {"asked": other.source or other.text, "used": beside}))
         return tags
+
+    def _facing(self, brief: Brief, vocabulary: Vocabulary, things: list[Tag], used: set[int]) -> list[Tag]:
+        """To which side the one thing looks or goes, if it is drawn from the side."""
+        asked = next(facings(brief, vocabulary), None)
+        turned = [thing for thing in things if self._plain(thing, vocabulary) in vocabulary.turned]
+        if not asked or len(things) != 1 or not turned:
+            return []
+        used.add(asked[0])
+        return [Tag(asked[1], "action", "words", brief.phrases[asked[0]].source)]
 
     def _arrangement(
         self, brief: Brief, vocabulary: Vocabulary, things: list[Tag], draft: Draft, used: set[int]
@@ -150,7 +166,8 @@ class Doodle(Dialect):
             side = _SIDE.search(phrase.text)
             names = (phrase.text, text, (side[1] or side[2]) if side else "")
             fits = (name for name in names if vocabulary.find("arrangements", name))
-            if phrase.slot in ("setting", "camera", "action") and (place := next(fits, "")):
+            free = index not in used and phrase.slot in ("setting", "camera", "action")
+            if free and (place := next(fits, "")):
                 used.add(index)
                 words.append((place, phrase))
         found = {vocabulary.find("arrangements", text): phrase for text, phrase in words if text}
@@ -173,20 +190,49 @@ class Doodle(Dialect):
                 if text and (style := vocabulary.style(text)):
                     used.add(index)
                     return Tag(style, "style", "words", phrase.source)
-        default = DEFAULT_STYLE if DEFAULT_STYLE in vocabulary.lists["styles"] else vocabulary.lists["styles"][0]
-        return Tag(default, "style", "house")
+        styles = sorted(vocabulary.lists["styles"], key=lambda style: style != DEFAULT_STYLE)
+        unwanted = {vocabulary.style(thing) for thing in brief.avoid}
+        default = next((style for style in styles if style not in unwanted), styles[0])
+        return Tag(default, "style", "words" if unwanted.intersection(styles) else "house")
 
-    def _background(self, brief: Brief, vocabulary: Vocabulary, things: list[Tag], used: set[int]) -> Tag:
+    def _background(self, brief: Brief, vocabulary: Vocabulary, things: list[Tag], draft: Draft, used: set[int]) -> Tag:
         for index, phrase in enumerate(brief.phrases):
-            if any(word.text == "background" for word in phrase.words):
+            if any(word.text.endswith("background") for word in phrase.words):
                 for word in phrase.words:
-                    if word.text != "background" and (name := vocabulary.find("backgrounds", word.text)):
+                    text = word.text.removesuffix(" background")
+                    name = vocabulary.find("backgrounds", text) or vocabulary.find("scenes", text)
+                    if word.text != "background" and name:
                         used.add(index)
                         return Tag(f"{name} background", "setting", "words", phrase.source)
+        if scene := self._scene(brief, vocabulary, things, draft, used):
+            return scene
         # White on white cannot be seen, and was never shown in training.
         white = any(thing.text.startswith(f"{DEFAULT_BACKGROUND} ") for thing in things)
         name = CONTRAST_BACKGROUND if white and CONTRAST_BACKGROUND in vocabulary.lists["backgrounds"] else ""
-        return Tag(f"{name or DEFAULT_BACKGROUND} background", "setting", "house")
+        # Who wants no background gets none that somebody else liked.
+        origin = "words" if any("background" in thing.lower() for thing in brief.avoid) else "house"
+        return Tag(f"{name or DEFAULT_BACKGROUND} background", "setting", origin)
+
+    def _scene(
+        self, brief: Brief, vocabulary: Vocabulary, things: list[Tag], draft: Draft, used: set[int]
+    ) -> Tag | None:
+        """The scene that the things are in; what was said of another in the same words is told."""
+        found = scenes(brief, vocabulary, [self._plain(thing, vocabulary) for thing in things])
+        if not found:
+            return None
+        scene, *others = found
+        tag = Tag(f"{scene.name} background", "setting", "words", brief.phrases[scene.at].source)
+        if scene.alike:
+            draft.notes.append(("nearest", {"asked": scene.word.source or scene.word.text, "used": tag.text}))
+        used.add(scene.at)
+        lost = dict.fromkeys(other.word for other in others if other.at in used and other.name != scene.name)
+        draft.dropped += [(Tag(word.text, "setting", "words", word.source), "vocabulary") for word in lost]
+        return tag
+
+    @staticmethod
+    def _plain(thing: Tag, vocabulary: Vocabulary) -> str:
+        """A thing's name without the colour that it is asked for in."""
+        return _uncolored(thing.text, vocabulary.lists["colors"])
 
 
 def _part(hit: Hit, slot: str) -> str:
@@ -268,7 +314,9 @@ def _color(brief: Brief, phrase: Phrase, vocabulary: Vocabulary, used: set[int])
 
 
 def _own_color(phrase: Phrase, vocabulary: Vocabulary) -> str:
-    for word in phrase.words:
+    for word, following in zip_longest(phrase.words, phrase.words[1:]):
+        if word.text.endswith(" background") or (following and following.text == "background"):
+            continue
         if word.kind == "color" and (color := _basic_color(vocabulary, word)):
             return color
         first, _, rest = word.text.partition(" ")

