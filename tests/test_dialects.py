@@ -338,6 +338,7 @@ def test_a_second_thing_is_painted_beside_the_first(
         ("three ducks on a pond", "duck, three, 3d render, sea background"),
         ("背景是森林的小鹿", "deer, small, 3d render, forest background"),
         ("a snowy mountain", "mountain, small, 3d render, snow background"),
+        ("sunset over the sea", "wave, small, 3d render, sunset background"),
         ("the sea", "wave, small, 3d render, sea background"),
         ("秋天", "maple leaf, small, 3d render, autumn background"),
         ("a painting of a sunset", "sunset, 3d render, white background"),

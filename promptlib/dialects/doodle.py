@@ -217,10 +217,13 @@ class Doodle(Dialect):
         self, brief: Brief, vocabulary: Vocabulary, things: list[Tag], draft: Draft, used: set[int]
     ) -> Tag | None:
         """The scene that the things are in; what was said of another in the same words is told."""
-        found = scenes(brief, vocabulary, [self._plain(thing, vocabulary) for thing in things])
+        painted = {self._plain(thing, vocabulary) for thing in things}
+        found = scenes(brief, vocabulary, painted)
         if not found:
             return None
-        scene, *others = found
+        # Of a sunset over the sea, for which a wave stands, the sunset is what is left to be seen.
+        scene, *others = sorted(found, key=lambda one: vocabulary.find("subjects", one.word.text) in painted)
+        others = [other for other in others if vocabulary.find("subjects", other.word.text) not in painted]
         tag = Tag(f"{scene.name} background", "setting", "words", brief.phrases[scene.at].source)
         if scene.alike:
             draft.notes.append(("nearest", {"asked": scene.word.source or scene.word.text, "used": tag.text}))
