@@ -122,11 +122,14 @@ def test_the_vocabulary_is_complete():
     assert len(art.packages_of(vocabulary)) == len(vocabulary.styles)
 
 
-def test_no_name_stands_for_two_subjects():
+def test_no_name_stands_for_two_things():
     data = json.loads(PATH.read_text("utf-8"))
     for language in ("en", "zh"):
         names = [n for key, entry in data["subjects"].items() for n in {key, *entry[language]}]
         assert sorted(n for n in set(names) if names.count(n) > 1) == []
+        for kinds in (("backgrounds", "scenes"), ("arrangements", "facings")):
+            names = [n for kind in kinds for key, entry in data[kind].items() for n in {key, *entry[language]}]
+            assert sorted(n for n in set(names) if names.count(n) > 1) == []
 
 
 def test_an_unknown_art_package_and_a_missing_vocabulary_are_one_sentence(tmp_path):
@@ -750,7 +753,7 @@ def test_half_size_things_are_looked_for_where_they_should_stand(judged, picture
 
 def test_facing_and_scene_are_measured_in_the_pixels(judged, pictures):
     facing, around = evaluate.facing_cases(SMALL), evaluate.scene_cases(SMALL)
-    assert [case.mirrored for case in facing] == [False, True]
+    assert [case.facing for case in facing] == ["facing left", "facing right"]
     assert {case.background for case in around} == {"meadow"}
     art = list(evaluate.real(pictures, SMALL, [*facing, *around]))
     right = evaluate.evaluate(art, judged[1], SMALL, [*facing, *around], pictures)

@@ -21,10 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.doodle.autoencoder import PATCH
+from pipeline.doodle.backdrops import GRID
 from pipeline.doodle.vocabulary import Vocabulary
 from pipeline.errors import DoodleError
 
-SIZE = 256
+SIZE = GRID * PATCH
 REGISTRY = "https://registry.npmjs.org"
 
 

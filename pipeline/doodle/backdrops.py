@@ -10,11 +10,12 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 from pipeline.doodle.autoencoder import PATCH
 
@@ -25,6 +26,7 @@ FINER = 4
 
 Rgb = tuple[int, int, int]
 Floats = NDArray[np.float32]
+Shares = TypeVar("Shares", Floats, Tensor)
 
 #: What marks look like, in a unit square: ellipses by their boxes, polygons by their corners, lines by their ends and
 #: width.
@@ -161,17 +163,9 @@ def _mark(shape: str, chance: random.Random) -> Floats:
     return covered / np.float32(255)
 
 
-class _Clips(Protocol):
-    def __mul__(self, other: float) -> Any: ...
-
-
-Share = TypeVar("Share", bound=_Clips)
-
-
-def unhidden(clear: Share) -> Share:
+def unhidden(clear: Shares) -> Shares:
     """How much of a patch's shades and marks shows, given the share of it where nothing stands (arrays or tensors).
 
     All where nothing does, nothing where a fiftieth of the patch is covered.
     """
-    shown: Share = (clear * 50 - 49).clip(0, 1)
-    return shown
+    return (clear * 50 - 49).clip(0, 1)
