@@ -25,8 +25,10 @@ from bot.messages import Incoming
 from bot.settings import SETTINGS, Settings, load_settings
 
 if TYPE_CHECKING:
+    import numpy as np
     from botapi import BotApi
     from click.testing import Result
+    from numpy.typing import NDArray
 
 CHAT, USER = "telegram:70", "telegram:7"
 
@@ -171,3 +173,21 @@ def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
         return db.execute(sql).fetchall()
     finally:
         db.close()
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Two threads that share every small operation wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def pictures() -> NDArray[np.uint8]:
+    from doodle_shapes import shapes
+
+    return shapes()

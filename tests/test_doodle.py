@@ -1,4 +1,4 @@
-"""The embedded model's making: vocabulary, colours, latents, captions, training, saving, judging.
+"""The embedded model's making: vocabulary, colours, latents, captions, training, saving.
 
 The art here is three drawn shapes; everything else is the real thing.
 """
@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw, ImageFilter
+from doodle_shapes import SMALL, drawn
 from safetensors.torch import load_file
 from torch.nn.functional import one_hot
 
@@ -34,7 +34,6 @@ from pipeline.doodle import (
     unet,
 )
 from pipeline.doodle.autoencoder import PATCH, DoodleAutoencoder
-from pipeline.doodle.backdrops import Backdrop, Marks
 from pipeline.doodle.scenes import Scene, Scenes, Thing
 from pipeline.doodle.sketch import (
     COLORS,
@@ -48,63 +47,11 @@ from pipeline.doodle.sketch import (
     Sketcher,
     codes_of,
 )
-from pipeline.doodle.vocabulary import PATH, Subject, Vocabulary, load_vocabulary
+from pipeline.doodle.vocabulary import PATH, Vocabulary, load_vocabulary
 from pipeline.errors import DoodleError
 
-SMALL = Vocabulary(
-    subjects=(
-        Subject("ball", ("sphere",), "26bd", "activities"),
-        Subject("box", (), "1f4e6", "objects"),
-        Subject("boy", (), "1f466", "people-body", "left"),
-    ),
-    styles=("flat vector", "3d render"),
-    colors={"red": (214, 38, 42), "blue": (40, 104, 214), "white": (246, 246, 246)},
-    backgrounds={"white": (255, 255, 255), "black": (16, 16, 18), "red": (206, 44, 46)},
-    arrangements={"large": (), "small": ((2, 2),), "two": ((2, 0), (2, 4))},
-    art={"flat vector": "@iconify-json/fluent-emoji-flat", "3d render": "@lobehub/fluent-emoji-3d"},
-    shares=(1, 1),
-    backdrops={
-        "meadow": Backdrop(
-            ((5, (120, 190, 240), (120, 190, 240)), (3, (90, 170, 70), (90, 170, 70))),
-            ((90, 100, 120), (0, 0, 1, 0, 0, 0, 0, 3)),
-            (Marks("puff", (255, 255, 255), 0, 3, 0.6), Marks("window", (240, 230, 160), 0, 5, 1)),
-        )
-    },
-    facings=("facing left", "facing right"),
-)
+pytestmark = pytest.mark.usefixtures("one_thread")
 BALL = Scene((Thing(0, 0),), 0, "red", "ball, flat vector, red background")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def drawn(shape: str, color: tuple[int, int, int]) -> np.ndarray:
-    picture = Image.new("RGBA", (256, 256))
-    pen = ImageDraw.Draw(picture)
-    if shape == "triangle":
-        pen.polygon([(60, 40), (216, 216), (40, 216)], fill=(*color, 255))
-    else:
-        (pen.ellipse if shape == "ellipse" else pen.rectangle)((40, 40, 216, 216), fill=(*color, 255))
-    return np.asarray(picture)
-
-
-def outlined(picture: np.ndarray) -> np.ndarray:
-    """The second style: only the rim of a shape."""
-    hollow = picture.copy()
-    inside = np.asarray(Image.fromarray(picture).getchannel("A").filter(ImageFilter.MinFilter(41)))
-    hollow[inside > 0] = 0
-    return hollow
-
-
-@pytest.fixture(scope="module")
-def pictures() -> np.ndarray:
-    rows = [("ellipse", (30, 160, 60)), ("rectangle", (120, 80, 40)), ("triangle", (250, 200, 40))]
-    return np.stack([np.stack([drawn(*row), outlined(drawn(*row))]) for row in rows])
 
 
 @pytest.fixture(scope="module")
@@ -482,16 +429,16 @@ def test_a_style_of_few_colours_is_imagined_from_a_richer_one_and_lines_from_tha
     found = imagine.imagined(art, vocabulary)
     # What the richest style adds is not known to any other.
     assert set(found) == {(i, j) for i, j in withheld if j}
-    for (_, style), drawn in found.items():
-        inside, rim = drawn[104:156, 104:156].reshape(-1, 4).astype(int), drawn[60:196, 40]
+    for (_, style), imagined in found.items():
+        inside, rim = imagined[104:156, 104:156].reshape(-1, 4).astype(int), imagined[60:196, 40]
         if style == 1:
             apart = np.abs(inside - flat[128, 128]).max()
             assert apart < 40, "its own colour, but for the shades"
-            assert len(np.unique(drawn[..., 3] > 127)) == 2
+            assert len(np.unique(imagined[..., 3] > 127)) == 2
         else:
             assert (inside[:, 3] < 128).mean() > 0.8, "hollow"
             assert (rim[:, 3] > 128).all(), "an outline"
-            assert not drawn[..., :3].any(), "black"
+            assert not imagined[..., :3].any(), "black"
 
 
 def test_nothing_to_be_seen_is_imagined_as_nothing():
@@ -644,179 +591,6 @@ def test_the_decoder_learns(pictures, encoded, tmp_path):
     assert losses[-1] < 0.998 * losses[0]
 
 
-#: With three colours the one kept from training would give the subject away: it is red, so it cannot be the ball.
-MANY_COLORS = dataclasses.replace(SMALL, colors=load_vocabulary().colors)
-
-
-@pytest.fixture(scope="module")
-def judged(pictures, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("judge")
-    return folder, *judge.train(pictures, MANY_COLORS, folder, 150, lambda share, line: None, batch=32)
-
-
-def own_color(subject: int, style: int) -> str:
-    return "green"
-
-
-def test_the_judge_learns_the_real_art_and_is_kept(judged, pictures):
-    folder, net, ceiling = judged
-    assert ceiling["subject_1"] > 0.6
-    assert ceiling["style"] > 0.7
-    again, kept = judge.train(pictures, MANY_COLORS, folder, 1, lambda share, line: pytest.fail("trained again"))
-    assert kept == ceiling
-    assert judge.seen(again, pictures[0, 0, :, :, :3]) == judge.seen(net, pictures[0, 0, :, :, :3])
-
-
-def test_a_judge_of_another_make_is_trained_again(judged, pictures, tmp_path):
-    state = torch.load(judged[0] / "judge.pt", weights_only=True)
-    torch.save({**state, "made_for": state["made_for"][1:]}, tmp_path / "judge.pt")
-    shares: list[float] = []
-    judge.train(pictures, MANY_COLORS, tmp_path, 1, lambda share, line: shares.append(share), batch=4)
-    assert shares == [1.0]
-
-
-def test_the_judge_tells_a_style_by_shapes_and_texture():
-    net = judge.Classifier(3, 2)
-    net(torch.rand(2, 3, 128, 128))[1].square().sum().backward()
-    assert all(float(part[0].weight.grad.abs().sum()) > 0 for part in (net.shapes[1], net.textures[0]))
-
-
-def test_the_judge_is_not_tested_on_what_it_trained_on(pictures):
-    renderings = judge.Renderings(pictures, SMALL, 0)
-    # All dye, or black as drawn: the brightness tells the colour.
-    renderings.layers = np.zeros((3, 2, 128, 128, 8), np.uint8)
-    renderings.layers[..., 6:] = 255
-    renderings.colors = (torch.arange(1, 4)[:, None] * 60 / 255).expand(-1, 3)
-    found = {}
-    for held in (True, False):
-        shown, subject, style = renderings.draw(400, held=held)
-        version = (shown.mean((1, 2, 3)) * 255 / 60).round().long()
-        found[held] = set(zip(subject.tolist(), style.tolist(), version.tolist(), strict=True))
-    assert found[True]
-    assert not found[True] & found[False]
-
-
-class Painter:
-    """Answers each prompt with the real picture, recoloured and composited as asked."""
-
-    def __init__(self, pictures: np.ndarray, chosen: list[evaluate.Case]) -> None:
-        self.pictures, self.chosen = pictures, {case.prompt: case for case in chosen}
-
-    def __call__(self, prompts, **_):
-        out = []
-        for case in (self.chosen[prompt] for prompt in prompts):
-            picture = self.pictures[case.subject, case.style]
-            if case.color:
-                picture = recolor.recolor(picture, SMALL.colors[case.color])
-            ground = latents.behind(picture, case.background, SMALL)[None]
-            out.append((latents.on_background(picture[None], ground)[0] + 1) / 2)
-        return type("Out", (), {"images": np.stack(out)})
-
-
-def test_real_pictures_pass_their_own_judge(judged, pictures):
-    chosen = evaluate.cases(SMALL, own_color)
-    scores = evaluate.evaluate(evaluate.real(pictures, SMALL, chosen), judged[1], SMALL, chosen, pictures)
-    painted = evaluate.evaluate(evaluate.paint(Painter(pictures, chosen), chosen), judged[1], SMALL, chosen, pictures)
-    assert scores["background"] == scores["color"] == 1.0
-    assert scores["subject_1"] > 0.6
-    assert scores["cases"] == len(chosen) == 6
-    assert painted == scores
-
-
-def test_at_best_a_thing_in_its_own_colour_is_as_drawn_and_in_another_is_dyed(pictures):
-    own = recolor.nearest_color(recolor.main_region(pictures[0, 0])[1], SMALL.colors)
-    asked = [evaluate.Case(0, 0, color, "white", "", seed=1) for color in ("", own, "blue" if own == "red" else "red")]
-    plain, same, other = evaluate.real(pictures, SMALL, asked)
-    assert (plain == same).all()
-    assert (plain != other).any()
-
-
-def test_the_colours_of_the_art_are_looked_at_once(pictures, tmp_path):
-    first, again = (steps._natural(art, MANY_COLORS, tmp_path, lambda *_: None) for art in (pictures, None))
-    found = [[first(i, j) for j in range(2)] for i in range(3)]
-    assert found == [[again(i, j) for j in range(2)] for i in range(3)]
-    palette = MANY_COLORS.colors
-    assert found == [[recolor.nearest_color(recolor.main_region(p)[1], palette) for p in row] for row in pictures]
-
-
-def test_half_size_things_are_looked_for_where_they_should_stand(judged, pictures):
-    chosen = evaluate.arranged_cases(SMALL)
-    assert {len(case.things) for case in chosen} == {1, 2}
-    scores, swapped = (
-        evaluate.evaluate(evaluate.real(pictures, SMALL, shown), judged[1], SMALL, chosen, pictures)
-        for shown in (chosen, [*chosen[1:], chosen[0]])
-    )
-    assert scores.keys() == {"arranged_1", "cases"}
-    assert scores["arranged_1"] >= 0.75
-    assert swapped["arranged_1"] < 0.5
-
-
-def test_facing_and_scene_are_measured_in_the_pixels(judged, pictures):
-    facing, around = evaluate.facing_cases(SMALL), evaluate.scene_cases(SMALL)
-    assert [case.facing for case in facing] == ["facing left", "facing right"]
-    assert {case.background for case in around} == {"meadow"}
-    art = list(evaluate.real(pictures, SMALL, [*facing, *around]))
-    right = evaluate.evaluate(art, judged[1], SMALL, [*facing, *around], pictures)
-    assert right["facing"] == right["scene"] == 1
-    turned = evaluate.evaluate([picture[:, ::-1] for picture in art[:2]], judged[1], SMALL, facing, pictures)
-    plain = [np.full((256, 256, 3), color, np.uint8) for color in (255, 16)]
-    blank = evaluate.evaluate(plain[: len(around)], judged[1], SMALL, around, pictures)
-    assert turned["facing"] == blank["scene"] == 0
-
-
-def test_pictures_that_are_kept_are_not_painted_again(pictures, tmp_path):
-    chosen = evaluate.cases(SMALL, own_color)
-    first = list(evaluate.paint(Painter(pictures, chosen), chosen[:4], tmp_path))
-    painter = Painter(pictures, chosen)
-    asked: list[str] = []
-
-    def painting(prompts, **options):
-        asked.extend(prompts)
-        return painter(prompts, **options)
-
-    again = list(evaluate.paint(painting, chosen, tmp_path))
-    assert asked == [case.prompt for case in chosen[4:]]
-    assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=False))
-    plain = list(evaluate.paint(painter, chosen))
-    assert all(np.array_equal(one, other) for one, other in zip(plain, again, strict=True))
-
-
-def test_a_judge_goes_on_where_it_was_interrupted(pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr(judge, "SAVED_EVERY", 2)
-
-    class Interrupted(Exception):
-        pass
-
-    def stop(share, line):
-        if share > 0.8:
-            raise Interrupted
-
-    with pytest.raises(Interrupted):
-        judge.train(pictures, SMALL, tmp_path, 6, stop, batch=4)
-    shares: list[float] = []
-    judge.train(pictures, SMALL, tmp_path, 6, lambda share, line: shares.append(share), batch=4)
-    assert len(shares) == 2
-    assert not (tmp_path / "judge.part").exists()
-
-
-def test_a_bar_tells_how_much_is_done(capsys):
-    with steps._bar("training") as show:
-        show(0.5, "half")
-        show(1.0, "all")
-    with steps._counter("painting") as count:
-        count(3, 3)
-    said = capsys.readouterr().err
-    assert "training 100.0%" in said and "all" in said and "3/3" in said
-
-
-def test_noise_does_not_pass_the_judge(judged, pictures):
-    chosen, chance = evaluate.cases(SMALL, own_color), np.random.default_rng(0)
-    noise = [chance.integers(0, 256, (256, 256, 3), dtype=np.uint8) for _ in chosen]
-    scores = evaluate.evaluate(noise, judged[1], SMALL, chosen, pictures)
-    assert scores["background"] < 0.5
-    assert scores["subject_1"] < 0.6
-
-
 def test_an_archive_with_another_checksum_is_refused(tmp_path, monkeypatch):
     package = art.Package("nothing", "1.0", "sha512-AAAA", "MIT", "nobody")
     source = tmp_path / "served"
@@ -851,22 +625,3 @@ def test_fetch_keeps_what_fits_and_says_what_cannot_be_fetched(tmp_path, monkeyp
         art.fetch(tmp_path / "work", (package,))
     (tmp_path / "work" / package.file).write_bytes(content)
     art.fetch(tmp_path / "work", (package,))
-
-
-def test_a_painting_is_kept_under_all_that_makes_it(monkeypatch):
-    case = evaluate.Case(0, 0, "", "white", "ball", seed=5)
-    before = case.name
-    monkeypatch.setattr(evaluate, "SHARE", 0.123)
-    assert case.name != before
-
-
-def test_a_missing_model_is_one_clear_sentence(tmp_path):
-    with pytest.raises(DoodleError, match="easel doodle train"):
-        steps.load(tmp_path)
-
-
-def test_the_contact_sheet_holds_every_picture():
-    tiles = [np.full((256, 256, 3), value, np.uint8) for value in (0, 100, 200)]
-    sheet = evaluate.contact_sheet(tiles, ["a", "b", "c"], columns=2, side=32)
-    assert sheet.size == (64, 2 * 46)
-    assert sheet.getpixel((40, 10)) == (100, 100, 100)

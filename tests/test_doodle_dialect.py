@@ -280,6 +280,8 @@ def test_a_place_that_is_only_like_a_scene_is_told(shipped_doodle: Target) -> No
     like = compose(understand("咖啡馆里的猫"), [], shipped_doodle)
     assert ("nearest", {"asked": "咖啡馆", "used": "room background"}) in like.notes
     assert not compose(understand("卧室里的猫"), [], shipped_doodle).notes
+    told_once = compose(understand("a cosy reading nook"), [], shipped_doodle)
+    assert [values["asked"] for _, values in told_once.notes] == ["nook"]
     plain = compose(understand("a dog on the beach"), [], shipped_doodle)
     assert not plain.notes
     assert [(tag.text, tag.origin) for tag in plain.tags if tag.slot == "setting"] == [("beach background", "words")]

@@ -225,8 +225,9 @@ class Doodle(Dialect):
         scene, *others = sorted(found, key=lambda one: vocabulary.find("subjects", one.word.text) in painted)
         others = [other for other in others if vocabulary.find("subjects", other.word.text) not in painted]
         tag = Tag(f"{scene.name} background", "setting", "words", brief.phrases[scene.at].source)
-        if scene.alike:
-            draft.notes.append(("nearest", {"asked": scene.word.source or scene.word.text, "used": tag.text}))
+        asked = scene.word.source or scene.word.text
+        if scene.alike and asked not in [values.get("asked") for _, values in draft.notes]:
+            draft.notes.append(("nearest", {"asked": asked, "used": tag.text}))
         used.add(scene.at)
         lost = dict.fromkeys(other.word for other in others if other.at in used and other.name != scene.name)
         draft.dropped += [(Tag(word.text, "setting", "words", word.source), "vocabulary") for word in lost]
